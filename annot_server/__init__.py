@@ -1,0 +1,1 @@
+"""The annotation server: who clicks which frame, and where every answer is kept."""

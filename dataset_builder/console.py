@@ -1,0 +1,47 @@
+"""What the three command lines share: one clear line for our errors, a progress bar on stderr."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator
+from typing import Any, TypeVar
+
+import click
+from tqdm import tqdm
+
+from dataset_builder.errors import DatasetError
+
+T = TypeVar("T")
+
+
+class Commands(click.Group):
+    """A click group that turns our own errors into one line and exit code 1, never a traceback.
+
+    `errors` is the base class (or classes) of the package's own errors; `DatasetError` is always
+    among them, since the ground floor raises it below every package.
+    """
+
+    errors: tuple[type[Exception], ...] = (DatasetError,)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the chosen command; see the class."""
+        try:
+            return super().invoke(ctx)
+        except self.errors as error:
+            raise click.ClickException(str(error)) from error
+
+
+def commands(*errors: type[Exception]) -> type[Commands]:
+    """Return a group class that also reports these errors."""
+    return type("Commands", (Commands,), {"errors": (DatasetError, *errors)})
+
+
+def log_to_stderr(*, verbose: bool) -> None:
+    """Send log lines to stderr: INFO and up, DEBUG when verbose."""
+    level = logging.DEBUG if verbose else logging.INFO
+    logging.basicConfig(level=level, format="%(levelname)s %(name)s: %(message)s")
+
+
+def progress(items: Iterable[T], what: str, total: int | None = None) -> Iterator[T]:
+    """Yield the items while a bar on stderr shows how far it is."""
+    yield from tqdm(items, desc=what, total=total, unit="", leave=False, dynamic_ncols=True)

@@ -1,0 +1,1 @@
+"""Clicks of several people to one consensus: one algorithm a module."""

@@ -1,0 +1,1 @@
+"""Other people's files to our records: one format a module."""

@@ -1,0 +1,271 @@
+"""The release folder: a versioned benchmark that anyone can re-derive from its clicks.
+
+    release/
+      README.md  manifest.json  SHA256SUMS
+      data/  videos  actions  clips  frames  answers  boxes  tubes   (.parquet)
+      compat/  the same boxes in other projects' formats
+
+A release states how its boxes came about (`derivation`, R19): `clicks` (the answers lie in it and
+`verify` re-derives everything), `means` or `none` (boxes given from outside, such as the exact
+truth of a rendered world). Its digest is the SHA-256 of its `SHA256SUMS`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from dataset_builder import tables
+from dataset_builder.domain import Action, Clip, Video
+from dataset_builder.errors import GeometryError, InputError
+from dataset_builder.geometry import Box, Point
+from dataset_builder.snapshot import (
+    ANSWERS,
+    AnswerRow,
+    answer_row,
+    read_answer,
+    read_manifest,
+    read_subject_tables,
+    write_subject_tables,
+)
+
+FORMAT = "grounding-release"
+FORMAT_VERSION = 1
+DERIVATIONS = ("clicks", "means", "none")
+
+FRAMES = pa.schema(
+    [
+        ("clip_id", pa.string()),
+        ("second", pa.int32()),
+        ("timestamp_s", pa.float64()),
+        ("image_sha256", pa.string()),
+        ("width", pa.int32()),
+        ("height", pa.int32()),
+        ("redundancy", pa.int32()),
+        ("n_answers", pa.int32()),
+        ("n_clicks", pa.int32()),
+        ("mean_x", pa.float64()),
+        ("mean_y", pa.float64()),
+        ("peak_x", pa.float64()),
+        ("peak_y", pa.float64()),
+        ("spread", pa.float64()),
+        ("kept", pa.bool_()),
+        ("reason", pa.string()),
+    ]
+)
+BOXES = pa.schema(
+    [
+        ("clip_id", pa.string()),
+        ("second", pa.int32()),
+        ("x1", pa.float64()),
+        ("y1", pa.float64()),
+        ("x2", pa.float64()),
+        ("y2", pa.float64()),
+        ("rule", pa.string()),
+    ]
+)
+TUBES = pa.schema(
+    [
+        ("tube_id", pa.string()),
+        ("clip_id", pa.string()),
+        ("seconds", pa.list_(pa.int32())),
+        ("boxes", pa.list_(pa.list_(pa.float64(), 4))),
+    ]
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Consensus:
+    """What the answers of one frame say together.
+
+    `mean` is the mean click, `peak` the maximum of the heatmap, `spread` the mean distance of the
+    clicks to their mean as a fraction of the diagonal; all None where nobody clicked. `kept` says
+    that the frame has a box, `reason` why it has none.
+    """
+
+    clip_id: str
+    second: int
+    timestamp_s: float
+    image_sha256: str
+    width: int
+    height: int
+    redundancy: int
+    n_answers: int
+    n_clicks: int
+    mean: Point | None
+    peak: Point | None
+    spread: float | None
+    kept: bool
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Tube:
+    """Boxes of one clip over seconds in rising order; seconds may be missing where no box was."""
+
+    tube_id: str
+    clip_id: str
+    boxes: Mapping[int, Box]
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """A release in memory; every table in its key's order.
+
+    `boxes` maps `(clip_id, second)` to a box and `rules` the same key to the name of the rule that
+    made it.
+    """
+
+    name: str
+    version: str
+    derivation: str
+    videos: tuple[Video, ...]
+    actions: tuple[Action, ...]
+    clips: tuple[Clip, ...]
+    frames: tuple[Consensus, ...]
+    answers: tuple[AnswerRow, ...]
+    boxes: Mapping[tuple[str, int], Box]
+    rules: Mapping[tuple[str, int], str]
+    tubes: tuple[Tube, ...]
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    snapshot: Mapping[str, str] = field(default_factory=dict)
+    digest: str = ""
+
+    def __post_init__(self) -> None:
+        """Refuse an unknown derivation."""
+        if self.derivation not in DERIVATIONS:
+            raise InputError(f"derivation must be one of {DERIVATIONS}, got {self.derivation!r}")
+
+
+def write_release_tables(folder: Path, release: Release) -> None:
+    """Write `manifest.json` and `data/` of a release into an existing folder.
+
+    The caller adds README and exports, then the sums (`tables.write_sums`), and renames.
+    """
+    counts = write_subject_tables(folder, release.videos, release.actions, release.clips)
+    frames = sorted(release.frames, key=lambda f: (f.clip_id, f.second))
+    answers = sorted(release.answers, key=lambda a: (a.clip_id, a.second, a.annotator_id))
+    boxes = [
+        {
+            "clip_id": key[0],
+            "second": key[1],
+            "x1": box.x1,
+            "y1": box.y1,
+            "x2": box.x2,
+            "y2": box.y2,
+            "rule": release.rules[key],
+        }
+        for key, box in sorted(release.boxes.items())
+    ]
+    tubes = sorted(release.tubes, key=lambda t: t.tube_id)
+    tables.write_rows(folder / "data/frames.parquet", FRAMES, [_frame_row(f) for f in frames])
+    tables.write_rows(folder / "data/answers.parquet", ANSWERS, [answer_row(a) for a in answers])
+    tables.write_rows(folder / "data/boxes.parquet", BOXES, boxes)
+    tables.write_rows(folder / "data/tubes.parquet", TUBES, [_tube_row(t) for t in tubes])
+    counts |= {
+        "frames": len(frames),
+        "answers": len(answers),
+        "clicks": sum(a.point is not None for a in answers),
+        "boxes": len(boxes),
+        "tubes": len(tubes),
+    }
+    manifest = {
+        "format": FORMAT,
+        "format_version": FORMAT_VERSION,
+        "name": release.name,
+        "version": release.version,
+        "derivation": release.derivation,
+        "settings": dict(release.settings),
+        "snapshot": dict(release.snapshot),
+        "counts": counts,
+    }
+    (folder / "manifest.json").write_text(tables.canonical_json(manifest), encoding="utf-8")
+
+
+def write_release(path: Path, release: Release, *, force: bool = False) -> str:
+    """Write a release of tables only (no README, no exports) in one step; return its digest."""
+    with tables.fresh_folder(path, force=force) as folder:
+        write_release_tables(folder, release)
+        return tables.write_sums(folder)
+
+
+def read_release(path: Path) -> Release:
+    """Read a release folder.
+
+    Raises:
+        InputError: it is no release of this format, a table has other columns, or a box cannot be.
+    """
+    manifest = read_manifest(path, FORMAT, FORMAT_VERSION)
+    videos, actions, clips = read_subject_tables(path)
+    answer_path = path / "data/answers.parquet"
+    boxes: dict[tuple[str, int], Box] = {}
+    rules: dict[tuple[str, int], str] = {}
+    for row in tables.read_rows(path / "data/boxes.parquet", BOXES):
+        key = (row["clip_id"], row["second"])
+        try:
+            boxes[key] = Box(row["x1"], row["y1"], row["x2"], row["y2"])
+        except GeometryError as error:
+            raise InputError(f"{path}: box of frame {key[0]}/{key[1]}: {error}") from error
+        rules[key] = row["rule"]
+    return Release(
+        name=manifest["name"],
+        version=manifest["version"],
+        derivation=manifest["derivation"],
+        videos=videos,
+        actions=actions,
+        clips=clips,
+        frames=tuple(
+            _read_frame(row) for row in tables.read_rows(path / "data/frames.parquet", FRAMES)
+        ),
+        answers=tuple(
+            read_answer(row, answer_path) for row in tables.read_rows(answer_path, ANSWERS)
+        ),
+        boxes=boxes,
+        rules=rules,
+        tubes=tuple(
+            _read_tube(row) for row in tables.read_rows(path / "data/tubes.parquet", TUBES)
+        ),
+        settings=manifest["settings"],
+        snapshot=manifest["snapshot"],
+        digest=tables.read_sums_digest(path),
+    )
+
+
+def tubes_of(boxes: Mapping[tuple[str, int], Box]) -> tuple[Tube, ...]:
+    """Return one tube for each clip that has a box: its boxes in time order."""
+    grouped: dict[str, dict[int, Box]] = {}
+    for (clip_id, second), box in sorted(boxes.items()):
+        grouped.setdefault(clip_id, {})[second] = box
+    return tuple(Tube(clip_id, clip_id, mine) for clip_id, mine in grouped.items())
+
+
+def _frame_row(frame: Consensus) -> tables.Row:
+    row = {name: getattr(frame, name) for name in FRAMES.names if hasattr(frame, name)}
+    for name, point in (("mean", frame.mean), ("peak", frame.peak)):
+        row[f"{name}_x"] = point.x if point else None
+        row[f"{name}_y"] = point.y if point else None
+    return row
+
+
+def _read_frame(row: tables.Row) -> Consensus:
+    points: dict[str, Any] = {}
+    for name in ("mean", "peak"):
+        x, y = row.pop(f"{name}_x"), row.pop(f"{name}_y")
+        points[name] = None if x is None else Point(x, y)
+    return Consensus(**row, **points)
+
+
+def _tube_row(tube: Tube) -> tables.Row:
+    seconds = sorted(tube.boxes)
+    corners = [[b.x1, b.y1, b.x2, b.y2] for b in (tube.boxes[s] for s in seconds)]
+    return {"tube_id": tube.tube_id, "clip_id": tube.clip_id, "seconds": seconds, "boxes": corners}
+
+
+def _read_tube(row: tables.Row) -> Tube:
+    pairs = zip(row["seconds"], row["boxes"], strict=True)
+    boxes = {second: Box(*corners) for second, corners in pairs}
+    return Tube(row["tube_id"], row["clip_id"], boxes)

@@ -1,0 +1,203 @@
+"""The one place that touches bytes: Parquet, JSON, JSON lines, digests, whole folders.
+
+Everything written here is a function of its content alone: sorted keys, LF, no clock, a fixed row
+group size. Arrow's version stands inside Parquet files, so `constraints.txt` pins it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from dataset_builder.errors import InputError, OutputError
+
+SUMS_NAME = "SHA256SUMS"
+ROW_GROUP_ROWS = 65_536
+
+Row = dict[str, Any]
+
+
+def write_rows(path: Path, schema: pa.Schema, rows: Iterable[Row]) -> None:
+    """Write rows (already in their final order) as zstd Parquet with exactly this schema."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    table = pa.Table.from_pylist(list(rows), schema=schema)
+    pq.write_table(table, path, compression="zstd", row_group_size=ROW_GROUP_ROWS)
+
+
+def read_rows(path: Path, schema: pa.Schema) -> list[Row]:
+    """Read a table and check that it has the schema's columns and types.
+
+    Raises:
+        InputError: the file is missing, is no Parquet, or has other columns.
+    """
+    try:
+        table = pq.read_table(path)
+    except (OSError, pa.ArrowException) as error:
+        raise InputError(f"{path}: cannot be read as Parquet ({error})") from error
+    found = {field.name: field.type for field in table.schema}
+    for field in schema:
+        if found.get(field.name) != field.type:
+            raise InputError(
+                f"{path}: column {field.name!r} should be {field.type}, "
+                f"found {found.get(field.name, 'no such column')}; "
+                "was it written by another version?"
+            )
+    rows: list[Row] = table.select(schema.names).to_pylist()
+    return rows
+
+
+def canonical_json(value: object) -> str:
+    """Return JSON text with sorted keys, ASCII only, two-space indent and a final newline."""
+    return json.dumps(value, indent=2, sort_keys=True, ensure_ascii=True, allow_nan=False) + "\n"
+
+
+def compact_json(value: object) -> str:
+    """Return JSON text with sorted keys on one line, ASCII only, without a newline."""
+    return json.dumps(
+        value, sort_keys=True, ensure_ascii=True, allow_nan=False, separators=(",", ":")
+    )
+
+
+def read_json(path: Path) -> Any:
+    """Read a JSON file, or raise `InputError` that names it."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise InputError(f"{path}: cannot be read as JSON ({error})") from error
+
+
+def write_json_lines(path: Path, records: Iterable[Mapping[str, Any]]) -> None:
+    """Write one compact JSON object a line, through a temporary name."""
+    with replaced_file(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as out:
+        for record in records:
+            out.write(compact_json(record) + "\n")
+
+
+def read_json_lines(path: Path) -> Iterator[tuple[int, Row]]:
+    """Yield `(line number from 1, object)`; blank lines are skipped.
+
+    Raises:
+        InputError: the file is missing, or a line is not a JSON object (file:line is named).
+    """
+    try:
+        handle = path.open(encoding="utf-8")
+    except OSError as error:
+        raise InputError(f"{path}: cannot be opened ({error.strerror})") from error
+    with handle:
+        lines = enumerate(handle, start=1)
+        while True:
+            try:
+                number, line = next(lines)
+            except StopIteration:
+                return
+            except UnicodeDecodeError as error:
+                raise InputError(f"{path}: is not UTF-8 text ({error})") from error
+            if not line.strip():
+                continue
+            try:
+                record = json.loads(line)
+            except json.JSONDecodeError as error:
+                raise InputError(f"{path}:{number}: is not JSON ({error})") from error
+            if not isinstance(record, dict):
+                raise InputError(f"{path}:{number}: expected a JSON object, got {line[:40]!r}")
+            yield number, record
+
+
+def sha256_bytes(data: bytes) -> str:
+    """Return the hexadecimal SHA-256 of some bytes."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def sha256_file(path: Path) -> str:
+    """Return the hexadecimal SHA-256 of a file's content."""
+    with path.open("rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()
+
+
+def write_sums(folder: Path) -> str:
+    """Write `SHA256SUMS` over every file below the folder; return the digest of that list."""
+    files = sorted(p for p in folder.rglob("*") if p.is_file() and p.name != SUMS_NAME)
+    lines = [f"{sha256_file(p)}  {p.relative_to(folder).as_posix()}\n" for p in files]
+    text = "".join(sorted(lines, key=lambda line: line[66:]))
+    (folder / SUMS_NAME).write_text(text, encoding="utf-8", newline="")
+    return sha256_bytes(text.encode())
+
+
+def read_sums_digest(folder: Path) -> str:
+    """Return the digest that names a snapshot's or release's whole content.
+
+    Raises:
+        InputError: the folder has no `SHA256SUMS`.
+    """
+    path = folder / SUMS_NAME
+    if not path.is_file():
+        raise InputError(f"{folder}: has no {SUMS_NAME}; is it a snapshot or release folder?")
+    return sha256_bytes(path.read_bytes())
+
+
+def check_sums(folder: Path) -> list[str]:
+    """Return one line for each file that is missing, changed or not listed; empty when all hold."""
+    read_sums_digest(folder)
+    problems: list[str] = []
+    listed: set[str] = set()
+    for line in (folder / SUMS_NAME).read_text(encoding="utf-8").splitlines():
+        digest, _, name = line.partition("  ")
+        listed.add(name)
+        path = folder / name
+        if not path.is_file():
+            problems.append(f"{name}: listed in {SUMS_NAME} but missing")
+        elif sha256_file(path) != digest:
+            problems.append(f"{name}: content differs from {SUMS_NAME}")
+    for path in sorted(folder.rglob("*")):
+        name = path.relative_to(folder).as_posix()
+        if path.is_file() and path.name != SUMS_NAME and name not in listed:
+            problems.append(f"{name}: not listed in {SUMS_NAME}")
+    return problems
+
+
+@contextlib.contextmanager
+def replaced_file(path: Path) -> Iterator[Path]:
+    """Yield a temporary path that becomes `path` in one step when the block ends well."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        temporary.chmod(0o644)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def fresh_folder(path: Path, *, force: bool = False) -> Iterator[Path]:
+    """Yield a temporary folder that becomes `path` when the block ends well.
+
+    Raises:
+        OutputError: `path` exists already and `force` is not set.
+    """
+    if path.exists() and not force:
+        raise OutputError(f"{path}: exists already; choose another place or pass --force")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+    try:
+        yield temporary
+        temporary.chmod(0o755)
+        if path.is_dir():
+            shutil.rmtree(path)
+        elif path.exists():
+            path.unlink()
+        temporary.replace(path)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)

@@ -1,0 +1,1 @@
+"""Database migrations (Alembic), packaged as annot_server.migrations."""

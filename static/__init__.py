@@ -1,0 +1,1 @@
+"""The pages' scripts and styles, packaged as annot_server.static."""

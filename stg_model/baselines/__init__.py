@@ -1,0 +1,1 @@
+"""Systems that any model must beat: one a module."""

@@ -1,0 +1,1 @@
+"""Scores of any system's predictions file against a release; imports no torch (R28)."""

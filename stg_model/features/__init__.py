@@ -1,0 +1,1 @@
+"""Frozen inputs of the model: backbones and the feature store."""

@@ -1,0 +1,1 @@
+"""From a trained model to segments, heatmaps, points and prelabels."""

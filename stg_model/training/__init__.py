@@ -1,0 +1,1 @@
+"""From narrated videos to a checkpoint."""

@@ -1,0 +1,1 @@
+"""A rendered, narrated world with exact truth, which needs no download."""
