@@ -1,0 +1,60 @@
+# The two commands: `make demo` (the whole circle on this machine; ONCE=1 stops after it) and `make test`.
+# A machine without a GPU should set TORCH_INDEX_URL=https://download.pytorch.org/whl/cpu, or pip may
+# fetch CUDA builds of several GB with torch.
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV ?= .venv
+LOCK := $(shell cat pyproject.toml constraints.txt | sha256sum | cut -c1-16)
+STAMP := $(VENV)/.installed-$(LOCK)
+BIN := $(VENV)/bin
+ONCE ?=
+SEED ?= 0
+DEMO_DIR ?= demo-run
+PYTEST_ARGS ?=
+
+.PHONY: demo test lint types setup system-packages clean
+
+setup: $(STAMP)
+
+# The environment is reused while the lock files' hash stands; its set-up time is kept in the stamp.
+$(STAMP):
+	@echo "setting up $(VENV) with $(PYTHON) (once; about 1.5 GB)" >&2
+	@start=$$(date +%s); \
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || exit 1; \
+	if [ -n "$(TORCH_INDEX_URL)" ]; then \
+	  $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt \
+	    --index-url "$(TORCH_INDEX_URL)" torch || exit 1; \
+	fi; \
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]' || exit 1; \
+	rm -f $(VENV)/.installed-*; \
+	echo $$(( $$(date +%s) - start )) > $@
+	@echo "set-up took $$(cat $@) s" >&2
+
+demo: $(STAMP)
+	@$(BIN)/python examples/round.py $(DEMO_DIR) --seed $(SEED) $(if $(ONCE),--once) \
+	  --setup-seconds $$(cat $(STAMP))
+
+test: system-packages $(STAMP)
+	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+# As root the two system packages that the tests drive are installed where they are missing;
+# elsewhere a test that lacks one skips with the reason (and fails when CI=true).
+system-packages:
+	@if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  missing=""; \
+	  command -v chromium >/dev/null || missing="$$missing chromium"; \
+	  ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || missing="$$missing postgresql"; \
+	  if [ -n "$$missing" ]; then \
+	    echo "installing$$missing" >&2; \
+	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq $$missing >/dev/null; \
+	  fi; \
+	fi
+
+lint: $(STAMP)
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
+
+types: $(STAMP)
+	@$(BIN)/mypy
+
+clean:
+	rm -rf $(VENV) $(DEMO_DIR) build dist *.egg-info
