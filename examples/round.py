@@ -1,0 +1,251 @@
+"""One round of the whole circle, driven through the three programs' commands alone.
+
+    python examples/round.py demo-run --seed 0 [--once]
+
+Renders a world, imports its held-out videos, lets a simulated crowd of nine answer over HTTP while
+the model trains on the narrated videos, takes the snapshot, builds and verifies the release,
+evaluates the model on the crowd's release and on the exact truth, suggests centres for the open
+videos and lets the crowd answer some of those frames with the hints. Then it serves the pages and
+prints invite links; with `--once` it stops before that. The last line is one JSON object.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+import webbrowser
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).parent
+BIN = Path(sys.executable).parent
+N_PEOPLE = 9
+
+
+class Round:
+    """One run in one folder; each step is a command that a person could type."""
+
+    def __init__(self, folder: Path, seed: int) -> None:
+        """Start from an empty folder: what an earlier run left there goes away."""
+        self.folder = folder.resolve()
+        self.seed = seed
+        self.world = self.folder / "world"
+        self.home = self.folder / "annot"
+        self.started = time.monotonic()
+        if self.folder.exists():
+            if not (self.folder / "round.log").exists():
+                sys.exit(f"{folder}: exists and is no earlier run; choose another folder")
+            shutil.rmtree(self.folder)
+        self.folder.mkdir(parents=True)
+        self.log = (self.folder / "round.log").open("w", encoding="utf-8")
+
+    def say(self, text: str) -> None:
+        """Tell the person who waits what happens now."""
+        print(f"[{time.monotonic() - self.started:5.0f} s] {text}", file=sys.stderr, flush=True)
+
+    def start(self, program: str, *arguments: object, out: Any = subprocess.PIPE) -> Any:
+        """Start a command of ours; what it writes to stderr goes to round.log."""
+        command = [str(BIN / program), *map(str, arguments)]
+        print("$", *command, file=self.log, flush=True)
+        return subprocess.Popen(command, stdout=out, stderr=self.log, text=True)
+
+    def finish(self, process: Any) -> str:
+        """Wait for a command; stop the whole round with its last words where it failed."""
+        out, _ = process.communicate()
+        print(out or "", file=self.log, flush=True)
+        if process.returncode != 0:
+            tail = (self.folder / "round.log").read_text(encoding="utf-8")[-1500:]
+            sys.exit(f"{' '.join(process.args)} failed ({process.returncode}):\n{tail}")
+        return str(out or "")
+
+    def run(self, program: str, *arguments: object) -> str:
+        """Run a command of ours to its end and return what it printed."""
+        return self.finish(self.start(program, *arguments))
+
+    def server(self, *arguments: object) -> str:
+        """Run an annot-server command on this round's home."""
+        return self.run("annot-server", "--home", self.home, *arguments)
+
+    def invite(self, name: str, role: str, url: str) -> str:
+        """Return a fresh invite link."""
+        arguments = ("invite", name, "--role", role, "--base-url", url, "--json")
+        return str(json.loads(self.server(*arguments))["url"])
+
+    def crowd(self, url: str, truth: Path, people: range, seed: int) -> dict[str, Any]:
+        """Let some people answer everything that `truth` knows."""
+        links = self.folder / f"invites-{people.start}.txt"
+        lines = [self.invite(f"Person {i + 1}", "annotator", url) + "\n" for i in people]
+        links.write_text("".join(lines), encoding="utf-8")
+        arguments = ("--server", url, "--truth", truth, "--invites", links, "--seed", seed)
+        out = self.run("python", HERE / "simulated_crowd.py", *arguments)
+        return dict(json.loads(out.splitlines()[-1]))
+
+    @contextlib.contextmanager
+    def serving(self, port: int) -> Iterator[str]:
+        """Run the real server on this machine until the block ends."""
+        url = f"http://127.0.0.1:{port}"
+        process = self.start(
+            "annot-server", "--home", self.home, "run", "--port", port, out=self.log
+        )
+        try:
+            wait_until_up(url, process)
+            yield url
+        finally:
+            process.terminate()
+            process.wait(timeout=30)
+
+    def circle(self, url: str) -> dict[str, Any]:
+        """Go once round; return the figures of the round."""
+        world, folder = self.world, self.folder
+        release, predictions = folder / "release", folder / "predictions.jsonl"
+        checkpoint, prelabels = folder / "model", folder / "prelabels.jsonl"
+
+        self.say("the model begins to train on the narrated videos")
+        training = self.start(
+            *("stg-model", "train", checkpoint),
+            *("--videos", world / "train/videos"),
+            *("--transcripts", world / "train/transcripts.json"),
+            *("--validation", world / "validation", "--set", f"training.seed={self.seed}"),
+        )
+        self.say("nine people answer the held-out frames meanwhile")
+        crowd = self.crowd(url, world / "held-out/truth", range(N_PEOPLE), self.seed)
+        self.say(f"{crowd['answers']} answers in {crowd['seconds']} s")
+        self.finish(training)
+        self.say("trained; snapshot, release, verification")
+        # Answers younger than a minute can still be undone, so a snapshot leaves them out (R7);
+        # training took longer than that.
+        self.server("export-snapshot", folder / "snapshot")
+        built = json.loads(
+            self.run(
+                *("dataset-builder", "build", folder / "snapshot", release),
+                *("--name", "rendered-world", "--version", "1.0.0", "--json"),
+            )
+        )
+        self.run("dataset-builder", "verify", release)
+        self.run(
+            *("dataset-builder", "contact-sheet", release, folder / "contact-sheet.png"),
+            *("--frames", self.home / "frames"),
+        )
+        self.say("evaluation on the crowd's release and on the exact truth")
+        videos = world / "held-out/videos"
+        self.run(
+            *("stg-model", "ground", checkpoint, "--videos", videos),
+            *("--release", world / "held-out/truth", "--output", predictions),
+        )
+        on_crowd = self.evaluate(release, predictions, videos)
+        on_truth = self.evaluate(world / "held-out/truth", predictions, videos)
+        self.say("prelabels for the open frames, then some answers with hints")
+        self.import_clips("open", "--no-benchmark")
+        self.run(
+            *("stg-model", "prelabel", checkpoint, "--videos", world / "open/videos"),
+            *("--clips", world / "open/clips.csv", "--output", prelabels),
+        )
+        imported = json.loads(self.server("import-prelabels", prelabels, "--json"))
+        helped = self.crowd(url, world / "open/truth", range(N_PEOPLE, N_PEOPLE + 3), self.seed + 1)
+        audit = json.loads(self.server("audit", "--json"))
+        return {
+            "frames": audit["frames"],
+            "answers": audit["answers"],
+            "assisted_answers": helped["assisted"],
+            "over_assigned": audit["over_assigned"],
+            "duplicate_answers": audit["duplicate_answers"],
+            "release_sha256": built["release_sha256"],
+            "pointing": {name: on_crowd[name]["pointing"] for name in on_crowd},
+            "pointing_true": {name: on_truth[name]["pointing"] for name in on_truth},
+            "iou_pointing": {n: on_crowd[n]["iou_pointing"] for n in ("model", "random")},
+            "temporal_iou": on_crowd["model"]["temporal_iou"],
+            "prelabels": imported["imported"],
+            "crowd_spread_px": crowd["spread_px"],
+            "answers_per_s": round(crowd["answers"] / crowd["seconds"], 1),
+        }
+
+    def import_clips(self, part: str, *options: str) -> None:
+        """Import one part of the world: its clips and their frames."""
+        part_folder = self.world / part
+        self.server(
+            *("import-clips", part_folder / "clips.csv", "--videos", part_folder / "videos"),
+            *("--split", part, *options),
+        )
+
+    def evaluate(self, release: Path, predictions: Path, videos: Path) -> dict[str, Any]:
+        """Score the predictions; return each system's metrics by its short name."""
+        arguments = ("evaluate", release, predictions, "--videos", videos, "--json")
+        report = json.loads(self.run("stg-model", *arguments))
+        short = {"centre-point": "centre", "fixed-box": "fixed_box", "strongest-motion": "motion"}
+        return {
+            "model" if s["kind"] == "submitted" else short.get(s["name"], s["name"]): s
+            for s in report["systems"]
+        }
+
+
+def wait_until_up(url: str, process: Any) -> None:
+    """Return when the server answers; stop the round when it ended or stays silent."""
+    for _ in range(300):
+        if process.poll() is not None:
+            sys.exit("the server ended while starting; see round.log")
+        with contextlib.suppress(OSError):
+            urllib.request.urlopen(f"{url}/static/style.css", timeout=1).close()
+            return
+        time.sleep(0.1)
+    sys.exit(f"{url} did not answer within 30 s; see round.log")
+
+
+def free_port() -> int:
+    """Return a port that nobody listens on at this moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def serve_until_interrupted(this: Round, url: str) -> None:
+    """Print what to open, open it where there is a screen, and wait for Ctrl-C."""
+    annotator = this.invite("You, annotating", "annotator", url)
+    maintainer = this.invite("You, maintaining", "maintainer", url)
+    print(f"\nAnnotate:  {annotator}\nMaintain:  {maintainer}")
+    print(f"Contact sheet of the release: {this.folder / 'contact-sheet.png'}")
+    print("Each link works once. Ctrl-C stops the server.", flush=True)
+    if os.environ.get("DISPLAY") or sys.platform == "darwin":
+        webbrowser.open(annotator)
+    with contextlib.suppress(KeyboardInterrupt):
+        while True:
+            time.sleep(3600)
+
+
+def main() -> int:
+    """Run the round as the command line says; see the module."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--once", action="store_true", help="stop before serving the pages")
+    parser.add_argument("--port", type=int, default=8000, help="for serving the pages")
+    parser.add_argument("--setup-seconds", type=float, default=0)
+    options = parser.parse_args()
+    this = Round(options.folder, options.seed)
+    this.say("rendering a narrated world")
+    this.run("stg-model", "render-world", this.world, "--seed", this.seed)
+    this.say("a server of our own; importing the held-out clips")
+    this.server("init")
+    this.import_clips("held-out")
+    with this.serving(free_port()) as url:
+        result = this.circle(url)
+    result["setup_seconds"] = options.setup_seconds
+    result["seconds"] = round(time.monotonic() - this.started, 1)
+    this.say("once round")
+    print(json.dumps(result), flush=True)
+    if not options.once:
+        with this.serving(options.port) as url:
+            serve_until_interrupted(this, url)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
