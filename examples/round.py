@@ -139,7 +139,7 @@ class Round:
         videos = world / "held-out/videos"
         self.run(
             *("stg-model", "ground", checkpoint, "--videos", videos),
-            *("--release", world / "held-out/truth", "--output", predictions),
+            *("--release", release, "--output", predictions),
         )
         on_crowd = self.evaluate(release, predictions, videos)
         on_truth = self.evaluate(world / "held-out/truth", predictions, videos)

@@ -1,4 +1,4 @@
-"""A simulated crowd that answers over HTTP, as the page would: nine people by default, one careless.
+"""A simulated crowd that answers over HTTP, as the page would; one of them is careless.
 
     python examples/simulated_crowd.py --server http://127.0.0.1:8000 --truth held-out/truth \
         --invites invites.txt --seed 0
