@@ -1,1 +1,6 @@
-"""Scores of any system's predictions file against a release; imports no torch (R28)."""
+"""Scores of any system on a release, without torch: `evaluate(release, predictions, settings)`."""
+
+from stg_model.evaluation.report import Report, evaluate
+from stg_model.evaluation.settings import EvaluationSettings
+
+__all__ = ["EvaluationSettings", "Report", "evaluate"]

@@ -1,0 +1,126 @@
+"""IoU+Pointing: the right action at the right second, with its point in the box (MODEL.md 6.1).
+
+For a video and an action, G holds the seconds whose clip has that action and whose frame has a box,
+D the seconds at which the system says it, X the seconds of both at which its point lies in the box;
+the score of the action is |X| / |G u D|. D reaches over the whole video, so a false alarm on
+background counts in the union.
+
+Two cases that the formula leaves open:
+
+- seconds of a clip whose frame has no box say nothing about the place: they count on neither side;
+- a second that two clips share is right when either action is named: it then belongs to the named
+  action alone; where neither is named, it is missed by each.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from dataset_builder.predictions import Predictions
+from stg_model.evaluation.errors import UndefinedMetricError
+from stg_model.evaluation.truth import VideoTruth
+
+
+@dataclass(frozen=True, slots=True)
+class IouPointingScore:
+    """Both averages and what they were taken over.
+
+    `macro`: mean over the actions of a video, then over videos; `micro`: all |X| over all |G u D|,
+    here also for actions that the video does not hold. `n_ignored` seconds had no box to score
+    against; at `n_missing` of the scored seconds the system wrote no record, read as background.
+    """
+
+    macro: float
+    micro: float
+    n_videos: int
+    n_actions: int
+    n_seconds: int
+    n_ignored: int
+    n_missing: int
+
+
+@dataclass(slots=True)
+class _Tally:
+    """One video: |X| and |G u D| by action, the actions with a box, and seconds by fate."""
+
+    hits: Counter[str]
+    union: Counter[str]
+    boxed: set[str]
+    n_seconds: int = 0
+    n_ignored: int = 0
+    n_missing: int = 0
+
+    def ious(self) -> list[float]:
+        """Return |X| / |G u D| of each action of the video that has anything to score."""
+        return [self.hits[a] / self.union[a] for a in sorted(self.boxed) if self.union[a]]
+
+
+def score_iou_pointing(truths: Sequence[VideoTruth], predictions: Predictions) -> IouPointingScore:
+    """Score what a system says of every second of every video.
+
+    By hand: "cut" is true at seconds 1..3, with boxes at 1 and 2 only. The system says it at 2..4
+    with points in the box: G = {1, 2}, D = {2, 4} (3 is ignored), X = {2}, so 1/3.
+
+    >>> from dataset_builder.geometry import Box, Point
+    >>> from dataset_builder.predictions import PointPrediction, SecondPrediction, System
+    >>> from stg_model.evaluation.truth import TrueClip
+    >>> box = Box(0.2, 0.2, 0.4, 0.4)
+    >>> clip = TrueClip("c", "cut", frozenset({1, 2, 3}), {1: box, 2: box})
+    >>> said = {("v", s): SecondPrediction("v", s, "cut" if s in (2, 3, 4) else None, {})
+    ...         for s in range(6)}
+    >>> points = {("v", s, "cut"): PointPrediction("v", s, "cut", Point(0.3, 0.3))
+    ...           for s in range(6)}
+    >>> score = score_iou_pointing([VideoTruth("v", 6, (clip,))],
+    ...                            Predictions(System("x"), said, points))
+    >>> round(score.macro, 6), score.n_seconds, score.n_ignored
+    (0.333333, 5, 1)
+
+    Raises:
+        UndefinedMetricError: the system names no actions or no places, or there are no boxes.
+    """
+    if not predictions.seconds:
+        raise UndefinedMetricError("the predictions hold no second records")
+    if not predictions.points:
+        raise UndefinedMetricError("the predictions hold no point records")
+    tallies = [_tally(truth, predictions) for truth in truths]
+    videos = [ious for tally in tallies if (ious := tally.ious())]
+    if not videos:
+        raise UndefinedMetricError("no scored frame of the release has a box")
+    hits = sum(tally.hits.total() for tally in tallies)
+    union = sum(tally.union.total() for tally in tallies)
+    return IouPointingScore(
+        macro=math.fsum(math.fsum(ious) / len(ious) for ious in videos) / len(videos),
+        micro=hits / union,
+        n_videos=len(videos),
+        n_actions=sum(len(ious) for ious in videos),
+        n_seconds=sum(tally.n_seconds for tally in tallies),
+        n_ignored=sum(tally.n_ignored for tally in tallies),
+        n_missing=sum(tally.n_missing for tally in tallies),
+    )
+
+
+def _tally(truth: VideoTruth, predictions: Predictions) -> _Tally:
+    tally = _Tally(Counter(), Counter(), set())
+    for second in range(truth.n_seconds):
+        record = predictions.seconds.get((truth.video_id, second))
+        said = record.action_id if record else None
+        boxes = truth.boxes_at(second)
+        true = truth.actions_at(second)
+        if true and (not boxes or (said in true and said not in boxes)):
+            tally.n_ignored += 1
+            continue
+        tally.n_seconds += 1
+        tally.n_missing += record is None
+        tally.boxed |= boxes.keys()
+        if said is not None:
+            tally.union[said] += 1
+        if said in boxes:
+            found = predictions.points.get((truth.video_id, second, said))
+            is_hit = found is not None and any(b.contains(found.point) for b in boxes[said])
+            tally.hits[said] += is_hit
+        else:
+            tally.union.update(boxes.keys())
+    return tally
