@@ -1,0 +1,74 @@
+"""The place that changes most within a quarter of a second.
+
+Two frames, at `s` and `s + 0.25`, both 56x56 and grey; their absolute difference, averaged over
+every square of 9x9 pixels (a sixth of the frame), is largest somewhere: that pixel's centre is the
+answer. Where nothing moved it is the middle of the frame.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import groupby
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from scipy.ndimage import uniform_filter
+
+from dataset_builder import console
+from dataset_builder.errors import InputError
+from dataset_builder.frames import read_frames_at
+from dataset_builder.geometry import Point
+from dataset_builder.predictions import PointPrediction, Predictions, System
+from dataset_builder.release import Release
+from stg_model.baselines.queries import Query, frame_queries
+
+SIDE_PX = 56
+SQUARE_PX = 9
+STEP_S = 0.25
+
+
+def strongest_motion(release: Release, videos: Mapping[str, Path]) -> Predictions:
+    """Answer every frame of the release from its video; it names no actions.
+
+    Args:
+        release: says which seconds of which videos.
+        videos: the file of each video, by id.
+
+    Raises:
+        InputError: a video is missing.
+        VideoError: a video cannot be read.
+    """
+    points: dict[Query, PointPrediction] = {}
+    by_video = {v: list(found) for v, found in groupby(frame_queries(release), lambda q: q[0])}
+    for video_id in console.progress(by_video, "strongest motion"):
+        if video_id not in videos:
+            raise InputError(
+                f"video {video_id!r} of release {release.name!r} is not among the files"
+            )
+        seconds = sorted({second for _, second, _ in by_video[video_id]})
+        places = dict(zip(seconds, motion_points(videos[video_id], seconds), strict=True))
+        points |= {q: PointPrediction(*q, places[q[1]]) for q in by_video[video_id]}
+    return Predictions(System(name="strongest motion", supervision="none"), points=points)
+
+
+def motion_points(path: Path, seconds: list[int]) -> list[Point]:
+    """Return where each second moves most."""
+    times = [time for second in seconds for time in (second, second + STEP_S)]
+    frames = read_frames_at(path, times, (SIDE_PX, SIDE_PX)).astype(np.float64).mean(axis=-1)
+    return [
+        strongest(before, after) for before, after in zip(frames[::2], frames[1::2], strict=True)
+    ]
+
+
+def strongest(before: npt.NDArray[np.float64], after: npt.NDArray[np.float64]) -> Point:
+    """Return the centre of the pixel round which two grey images, both (rows, cols), differ most.
+
+    Of equal places the first in reading order; the middle where they do not differ at all.
+    """
+    change = np.abs(after - before)
+    if not change.any():
+        return Point(0.5, 0.5)
+    blurred = uniform_filter(change, SQUARE_PX, mode="nearest")
+    row, col = np.unravel_index(np.argmax(blurred), blurred.shape)
+    return Point((float(col) + 0.5) / change.shape[1], (float(row) + 0.5) / change.shape[0])
