@@ -1,0 +1,125 @@
+"""Clips from a CSV file with the columns `video_id,start_s,end_s,action`.
+
+    video_id,start_s,end_s,action
+    qeWv9YqBXAM,12,17.5,crack egg
+
+Times are seconds of the video, `end_s` is not part of the clip (R14). A bad row becomes a problem
+with its line and the rest goes in; further columns are passed over.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from dataclasses import dataclass
+from pathlib import Path
+
+from dataset_builder.domain import (
+    Action,
+    Clip,
+    Segment,
+    action_id_for,
+    check_video_id,
+    clip_id_for,
+)
+from dataset_builder.errors import InputError
+
+COLUMNS = ("video_id", "start_s", "end_s", "action")
+
+
+@dataclass(frozen=True, slots=True)
+class ClipRow:
+    """One good row: what it says, and the line it stands on (the header is line 1)."""
+
+    line: int
+    video_id: str
+    segment: Segment
+    description: str
+
+
+@dataclass(frozen=True, slots=True)
+class ClipTable:
+    """A read file: its good rows in file order, and one line of text for each bad one."""
+
+    rows: tuple[ClipRow, ...]
+    problems: tuple[str, ...]
+
+
+def read_clip_csv(path: Path) -> ClipTable:
+    """Read a CSV file of clips.
+
+    The same clip twice is a problem of the second row: it would be one clip.
+
+    Raises:
+        InputError: the file is missing, is not UTF-8 text, or lacks a column.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: is not UTF-8 text ({error}); save it as UTF-8") from error
+    except OSError as error:
+        raise InputError(f"{path}: cannot be opened ({error.strerror})") from error
+    reader = csv.DictReader(io.StringIO(text, newline=""), skipinitialspace=True)
+    missing = [name for name in COLUMNS if name not in (reader.fieldnames or ())]
+    if missing:
+        raise InputError(
+            f"{path}:1: the header lacks {', '.join(missing)}; it must be {','.join(COLUMNS)}"
+        )
+    rows: list[ClipRow] = []
+    problems: list[str] = []
+    first_lines: dict[str, int] = {}
+    for record in reader:
+        line = reader.line_num
+        try:
+            row = _read_row(line, record)
+            clip_id = clip_of(row, "", is_benchmark=False).clip_id
+            if clip_id in first_lines:
+                raise InputError(f"the same clip as line {first_lines[clip_id]}; delete one")
+            first_lines[clip_id] = line
+            rows.append(row)
+        except InputError as error:
+            problems.append(f"{path}:{line}: {error}")
+    return ClipTable(tuple(rows), tuple(problems))
+
+
+def action_of(row: ClipRow) -> Action:
+    """Return the row's action."""
+    return Action(action_id_for(row.description), row.description)
+
+
+def clip_of(row: ClipRow, split: str, is_benchmark: bool) -> Clip:
+    """Return the row's clip as part of a split."""
+    action_id = action_id_for(row.description)
+    return Clip(
+        clip_id_for(row.video_id, row.segment, action_id),
+        row.video_id,
+        action_id,
+        row.segment,
+        split,
+        is_benchmark,
+    )
+
+
+def _read_row(line: int, record: dict[str | None, str | list[str] | None]) -> ClipRow:
+    if None in record:
+        raise InputError(f"has more fields than the header, {record[None]}; quote commas in text")
+    video_id, start_s, end_s, description = (_text(record, name) for name in COLUMNS)
+    check_video_id(video_id)
+    action_id_for(description)
+    return ClipRow(
+        line, video_id, Segment(_seconds("start_s", start_s), _seconds("end_s", end_s)), description
+    )
+
+
+def _text(record: dict[str | None, str | list[str] | None], name: str) -> str:
+    value = record[name]
+    if not isinstance(value, str) or not value.strip():
+        raise InputError(f"{name} is empty; fill it in")
+    return " ".join(value.split())
+
+
+def _seconds(name: str, value: str) -> float:
+    try:
+        return float(value)
+    except ValueError:
+        raise InputError(f"{name} must be a number of seconds, got {value!r}") from None

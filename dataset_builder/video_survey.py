@@ -1,0 +1,189 @@
+"""What a video's packets say, read by PyAV before any picture is trusted.
+
+A video's clock starts at its first presented frame; times are seconds of that clock and come from
+timestamps, never from a frame rate. Reading packets decodes nothing, so it costs little more than
+reading the file.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import numpy.typing as npt
+
+from dataset_builder.errors import VideoError
+
+PYAV_ONLY_CODECS = {"av1": "decord has no AV1 decoder", "vp9": "decord's VP9 decoder crashes"}
+PYAV_ONLY_CONTAINERS = {"mpegts": "decord reads other frames than asked from MPEG-TS"}
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """What a video's packets say, before any picture is trusted.
+
+    Attributes:
+        path: the file.
+        width: pixels of the display-oriented, square-pixel frame.
+        height: the same.
+        is_square_pixel: no scaling is needed to get from the stored picture to the shown one.
+        quarter_turns: counter-clockwise quarter turns that bring a decoded picture upright.
+        times_s: (n,) times of the presented frames, ascending from 0.
+        duration_s: from the first presented frame to the end of the last one.
+        promised_s: seconds that the file's index lists; more than `duration_s` if its end is gone.
+        origin_pts: timestamp of the first presented frame, in `time_base`.
+        time_base: seconds per timestamp unit.
+        codec: short name of the codec.
+        container: short name of the container.
+        objection: why decord must not read this file; empty where nothing speaks against it.
+    """
+
+    path: Path
+    width: int
+    height: int
+    is_square_pixel: bool
+    quarter_turns: int
+    times_s: npt.NDArray[np.float64]
+    duration_s: float
+    promised_s: float
+    origin_pts: int
+    time_base: Fraction
+    codec: str
+    container: str
+    objection: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Packet:
+    pts: int
+    duration: int
+    is_key: bool
+    is_discarded: bool
+
+
+def survey_video(path: Path) -> Survey:
+    """Read a video's packets and decode its first frame.
+
+    Raises:
+        VideoError: the file cannot be opened, has no video, or shows no frame.
+    """
+    try:
+        with open_container(path) as container:
+            return _survey(path, container)
+    except (av.FFmpegError, OSError) as error:
+        raise VideoError(f"{path}: cannot be read as a video ({reason_of(error)})") from error
+
+
+def open_container(path: Path, **options: str) -> Any:
+    """Open a file with PyAV; raises its errors."""
+    # Some containers (AVI) store decoding times only; genpts fills in when frames are shown.
+    return av.open(str(path), options={"fflags": "+genpts", **options})
+
+
+def _video_stream(path: Path, container: Any) -> av.VideoStream:
+    stream = container.streams.best("video")
+    if not isinstance(stream, av.VideoStream):
+        raise VideoError(f"{path}: holds no video; is it a video file?")
+    return stream
+
+
+def reason_of(error: Exception) -> str:
+    """Return what a reader complained of, on one line and without places and clock times."""
+    if isinstance(error, OSError) and error.strerror:
+        return str(error.strerror)
+    text = str(error).strip() or type(error).__name__
+    # decord: "[06:46:23] /src/file.cc:218: Check failed: ..." and then a C++ stack.
+    return re.sub(r"\[[\d:]+\] \S+:\d+: ", "", text.splitlines()[0])
+
+
+def _survey(path: Path, container: Any) -> Survey:
+    stream = _video_stream(path, container)
+    container_name: str = container.format.name
+    codec: str = stream.codec.canonical_name
+    indexed = [entry.timestamp for entry in stream.index_entries]
+    first, packets = _first_frame_and_packets(container, stream)
+    if first is None or first.pts is None or stream.time_base is None:
+        raise VideoError(f"{path}: no frame of it can be decoded; get the video again")
+    shown = {p.pts: p for p in packets if p.pts >= first.pts and not p.is_discarded}
+    in_order = [shown[pts] for pts in sorted(shown)]
+    times = np.array([float((p.pts - first.pts) * stream.time_base) for p in in_order])
+    typical_gap_s = float(np.median(np.diff(times))) if len(times) > 1 else 0.0
+    last_frame_s = float(in_order[-1].duration * stream.time_base) or typical_gap_s
+    promised_s = duration_s = float(times[-1]) + last_frame_s
+    is_edited = False
+    if "mp4" in container_name:
+        is_edited = len(indexed) != _n_unedited(path)
+        if len(indexed) > len(packets):
+            promised_s += float((indexed[-1] - indexed[len(packets) - 1]) * stream.time_base)
+    width, height, quarter_turns = _display_shape(stream, first)
+    return Survey(
+        path=path,
+        width=width,
+        height=height,
+        is_square_pixel=(stream.sample_aspect_ratio or 1) == 1,
+        quarter_turns=quarter_turns,
+        times_s=times,
+        duration_s=duration_s,
+        promised_s=promised_s,
+        origin_pts=first.pts,
+        time_base=stream.time_base,
+        codec=codec,
+        container=container_name,
+        objection=_objection(codec, container_name, packets, first, is_edited),
+    )
+
+
+def _first_frame_and_packets(
+    container: Any, stream: av.VideoStream
+) -> tuple[av.VideoFrame | None, list[_Packet]]:
+    first = None
+    packets: list[_Packet] = []
+    for packet in container.demux(stream):
+        if packet.size and packet.pts is not None:
+            packets.append(
+                _Packet(packet.pts, packet.duration or 0, packet.is_keyframe, packet.is_discard)
+            )
+        if first is None:
+            # A stream that was cut anywhere begins with packets nothing can be made of.
+            with contextlib.suppress(av.FFmpegError):
+                first = next(iter(packet.decode()), None)
+    return first, packets
+
+
+def _n_unedited(path: Path) -> int:
+    with open_container(path, ignore_editlist="1") as container:
+        return len(_video_stream(path, container).index_entries)
+
+
+def _display_shape(stream: av.VideoStream, first: av.VideoFrame) -> tuple[int, int, int]:
+    width = max(1, round(first.width * (stream.sample_aspect_ratio or 1)))
+    quarter_turns = round(first.rotation / 90) % 4
+    if quarter_turns % 2:
+        return first.height, width, quarter_turns
+    return width, first.height, quarter_turns
+
+
+def _objection(
+    codec: str, container: str, packets: list[_Packet], first: av.VideoFrame, is_edited: bool
+) -> str:
+    if container in PYAV_ONLY_CONTAINERS:
+        return PYAV_ONLY_CONTAINERS[container]
+    if codec in PYAV_ONLY_CODECS:
+        return PYAV_ONLY_CODECS[codec]
+    if is_edited or any(packet.is_discarded for packet in packets):
+        return "an edit list hides some of its frames"
+    if first.pts != min(packet.pts for packet in packets):
+        return "its first frames cannot be decoded"
+    key_pts = packets[0].pts
+    for packet in packets:
+        if packet.is_key:
+            key_pts = packet.pts
+        elif packet.pts < key_pts:
+            return "a key frame is followed by frames shown before it (open GOP)"
+    return ""
