@@ -1,0 +1,48 @@
+/**
+ * Calls to the server's JSON API: the same one that scripts use.
+ *
+ * call() never throws: a request that reached nobody has status 0. Answers are sent with
+ * `keepalive`, so that one sent as the page closes still arrives.
+ */
+
+const ROOT = "/api/v1";
+const TIMEOUT_MS = 15000;
+
+/** @returns {Promise<{status: number, body: object}>} */
+export async function call(method, path, { body, headers = {}, keepalive = false } = {}) {
+  const options = {
+    method,
+    headers: { Accept: "application/json", ...headers },
+    keepalive,
+    signal: AbortSignal.timeout(TIMEOUT_MS),
+  };
+  if (body !== undefined) {
+    options.headers["Content-Type"] = "application/json";
+    options.body = JSON.stringify(body);
+  }
+  try {
+    const response = await fetch(ROOT + path, options);
+    const text = await response.text();
+    return { status: response.status, body: parsed(text) };
+  } catch {
+    return { status: 0, body: {} };
+  }
+}
+
+/** Give a lease back while the page closes. */
+export function releaseLater(leaseId) {
+  navigator.sendBeacon(`${ROOT}/leases/${leaseId}/release`);
+}
+
+/** True where trying the same request again may help: no connection, signed out, server busy. */
+export function isWorthRetrying(status) {
+  return status === 0 || status === 401 || status === 403 || status === 429 || status >= 500;
+}
+
+function parsed(text) {
+  try {
+    return JSON.parse(text) ?? {};
+  } catch {
+    return {}; // a proxy's HTML error page: the status says enough
+  }
+}

@@ -1,0 +1,144 @@
+/** What the annotation page shows; no rule lives here. */
+
+import { fitFrame } from "./coordinates.js";
+
+const MESSAGE_MS = 4000;
+
+const byId = (id) => document.getElementById(id);
+
+export class View {
+  #t;
+  #picture = null;
+  #messageTimer = null;
+  #standing = "";
+
+  constructor(t) {
+    this.#t = t;
+    for (const name of ["frame", "panel", "stage", "undo"]) this[name] = byId(name);
+    for (const element of document.querySelectorAll("[data-string]")) {
+      element.textContent = t(element.dataset.string);
+    }
+    for (const element of document.querySelectorAll("[data-label]")) {
+      element.setAttribute("aria-label", t(element.dataset.label));
+    }
+    new ResizeObserver(() => this.#fit()).observe(this.stage);
+  }
+
+  /** The displayed picture's rectangle in the window. */
+  rect() {
+    return this.#picture.getBoundingClientRect();
+  }
+
+  /** Swap the picture in; it is decoded already, so that the next paint shows it. */
+  showFrame(entry) {
+    setText(byId("phrase"), entry.action.description);
+    this.#picture = entry.picture;
+    byId("picture").replaceChildren(entry.picture);
+    this.#fit();
+    this.frame.classList.remove("fading");
+    this.#place("dot", null);
+    this.#place("old-dot", null);
+    this.#place("hint", entry.frame.hint?.point ?? null);
+    this.panel.hidden = true;
+    this.frame.hidden = false;
+  }
+
+  /** Show words where the frame would be. */
+  showPanel({ title = "", text = "", hint = "", isDone = false }) {
+    for (const [id, words] of [["panel-title", title], ["panel-text", text], ["panel-hint", hint]]) {
+      setText(byId(id), words);
+      byId(id).hidden = words === "";
+    }
+    byId("look-again").hidden = !isDone;
+    this.frame.hidden = true;
+    this.panel.hidden = false;
+  }
+
+  /** Mark the answer given: it stays until the next frame. */
+  showAnswer(point) {
+    this.#place("dot", point);
+    if (point === null) this.frame.classList.add("fading");
+  }
+
+  showOldAnswer(point) {
+    this.#place("old-dot", point);
+  }
+
+  showCrosshair(point) {
+    this.#place("crosshair", point);
+  }
+
+  /** The last answer, small, beside the undo button. */
+  showLast(record) {
+    this.undo.disabled = record === null;
+    byId("last").hidden = !record?.entry.picture;
+    if (!record?.entry.picture) return;
+    byId("last-picture").src = record.entry.frame.image_url;
+    this.#place("last-dot", record.point);
+  }
+
+  showProgress({ entry, given, isSaved }) {
+    const position = entry ? this.#t("position", entry) : "";
+    const parts = [position, this.#t("given", { n: given })].filter(Boolean);
+    setText(byId("progress"), parts.join(" · "));
+    setText(byId("saved"), this.#t(isSaved ? "saved" : "saving"));
+    byId("saved").classList.toggle("pending", !isSaved);
+  }
+
+  /** A quiet note under the frame, for a few seconds. */
+  say(text) {
+    clearTimeout(this.#messageTimer);
+    this.#message(text, false);
+    this.#messageTimer = setTimeout(() => {
+      this.#messageTimer = null;
+      this.#message(this.#standing, true);
+    }, MESSAGE_MS);
+  }
+
+  /** A note that stands as long as it is true; "" takes it away. */
+  saySteadily(text) {
+    this.#standing = text;
+    if (this.#messageTimer === null) this.#message(text, true);
+  }
+
+  openDialog(id) {
+    byId(id).showModal();
+  }
+
+  hasDialog() {
+    return document.querySelector("dialog[open]") !== null;
+  }
+
+  #message(text, isSteady) {
+    const message = byId("message");
+    setText(message, text);
+    message.classList.toggle("warning", isSteady && text !== "");
+  }
+
+  #place(id, point) {
+    const mark = byId(id);
+    mark.hidden = point === null || point === undefined;
+    if (mark.hidden) return;
+    mark.style.setProperty("--x", `${point.x * 100}%`);
+    mark.style.setProperty("--y", `${point.y * 100}%`);
+  }
+
+  #fit() {
+    if (this.#picture === null) return;
+    const style = getComputedStyle(this.stage);
+    const room = {
+      width: this.stage.clientWidth - parseFloat(style.paddingLeft) - parseFloat(style.paddingRight),
+      height:
+        this.stage.clientHeight - parseFloat(style.paddingTop) - parseFloat(style.paddingBottom),
+    };
+    const source = { width: this.#picture.naturalWidth, height: this.#picture.naturalHeight };
+    const size = fitFrame(room, source);
+    this.frame.style.width = `${size.width}px`;
+    this.frame.style.height = `${size.height}px`;
+  }
+}
+
+/** Set text only where it changes: screen readers speak every write to a live region. */
+function setText(element, text) {
+  if (element.textContent !== text) element.textContent = text;
+}
