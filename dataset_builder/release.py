@@ -27,7 +27,8 @@ from dataset_builder.snapshot import (
     ANSWERS,
     AnswerRow,
     answer_row,
-    read_answer,
+    once,
+    read_answers,
     read_manifest,
     read_subject_tables,
     write_subject_tables,
@@ -36,6 +37,17 @@ from dataset_builder.snapshot import (
 FORMAT = "grounding-release"
 FORMAT_VERSION = 1
 DERIVATIONS = ("clicks", "means", "none")
+_MANIFEST_FIELDS: Mapping[str, type] = {
+    "name": str,
+    "version": str,
+    "derivation": str,
+    "settings": dict,
+    "snapshot": dict,
+    "licence": str,
+    "left_out": dict,
+    "made_with": str,
+}
+"""What the manifest says beside the tables, field by field of `Release`."""
 
 FRAMES = pa.schema(
     [
@@ -57,6 +69,7 @@ FRAMES = pa.schema(
         ("reason", pa.string()),
     ]
 )
+FRAMES_OPTIONAL = ("mean_x", "mean_y", "peak_x", "peak_y", "spread")
 BOXES = pa.schema(
     [
         ("clip_id", pa.string()),
@@ -117,7 +130,8 @@ class Release:
     """A release in memory; every table in its key's order.
 
     `boxes` maps `(clip_id, second)` to a box and `rules` the same key to the name of the rule that
-    made it.
+    made it. `licence` is the data's own (empty: nobody has stated one), `left_out` counts what the
+    snapshot held and the release does not, by reason, and `made_with` names program and version.
     """
 
     name: str
@@ -133,6 +147,9 @@ class Release:
     tubes: tuple[Tube, ...]
     settings: Mapping[str, Any] = field(default_factory=dict)
     snapshot: Mapping[str, str] = field(default_factory=dict)
+    licence: str = ""
+    left_out: Mapping[str, int] = field(default_factory=dict)
+    made_with: str = ""
     digest: str = ""
 
     def __post_init__(self) -> None:
@@ -146,7 +163,7 @@ def write_release_tables(folder: Path, release: Release) -> None:
 
     The caller adds README and exports, then the sums (`tables.write_sums`), and renames.
     """
-    counts = write_subject_tables(folder, release.videos, release.actions, release.clips)
+    write_subject_tables(folder, release.videos, release.actions, release.clips)
     frames = sorted(release.frames, key=lambda f: (f.clip_id, f.second))
     answers = sorted(release.answers, key=lambda a: (a.clip_id, a.second, a.annotator_id))
     boxes = [
@@ -166,24 +183,25 @@ def write_release_tables(folder: Path, release: Release) -> None:
     tables.write_rows(folder / "data/answers.parquet", ANSWERS, [answer_row(a) for a in answers])
     tables.write_rows(folder / "data/boxes.parquet", BOXES, boxes)
     tables.write_rows(folder / "data/tubes.parquet", TUBES, [_tube_row(t) for t in tubes])
-    counts |= {
-        "frames": len(frames),
-        "answers": len(answers),
-        "clicks": sum(a.point is not None for a in answers),
-        "boxes": len(boxes),
-        "tubes": len(tubes),
-    }
     manifest = {
         "format": FORMAT,
         "format_version": FORMAT_VERSION,
-        "name": release.name,
-        "version": release.version,
-        "derivation": release.derivation,
-        "settings": dict(release.settings),
-        "snapshot": dict(release.snapshot),
-        "counts": counts,
-    }
+        "counts": counts_of(release),
+    } | {name: kind(getattr(release, name)) for name, kind in _MANIFEST_FIELDS.items()}
     (folder / "manifest.json").write_text(tables.canonical_json(manifest), encoding="utf-8")
+
+
+def counts_of(release: Release) -> dict[str, int]:
+    """Return the counts that the manifest states: rows of each table, clicks, and frames by stage.
+
+    `frames_answered` counts frames with a counted answer, `frames_clicked` those with a click.
+    """
+    names = ("videos", "actions", "clips", "frames", "answers", "boxes", "tubes")
+    return {name: len(getattr(release, name)) for name in names} | {
+        "clicks": sum(answer.point is not None for answer in release.answers),
+        "frames_answered": sum(frame.n_answers > 0 for frame in release.frames),
+        "frames_clicked": sum(frame.n_clicks > 0 for frame in release.frames),
+    }
 
 
 def write_release(path: Path, release: Release, *, force: bool = False) -> str:
@@ -200,43 +218,38 @@ def read_release(path: Path) -> Release:
         InputError: it is no release of this format, a table has other columns, or a box cannot be.
     """
     manifest = read_manifest(path, FORMAT, FORMAT_VERSION)
+    for name, kind in _MANIFEST_FIELDS.items():
+        if not isinstance(manifest.get(name), kind):
+            raise InputError(
+                f"{path / 'manifest.json'}: {name!r} should be {kind.__name__}, "
+                f"got {manifest.get(name)!r}"
+            )
     videos, actions, clips = read_subject_tables(path)
-    answer_path = path / "data/answers.parquet"
-    boxes: dict[tuple[str, int], Box] = {}
-    rules: dict[tuple[str, int], str] = {}
-    for row in tables.read_rows(path / "data/boxes.parquet", BOXES):
-        key = (row["clip_id"], row["second"])
-        try:
-            boxes[key] = Box(row["x1"], row["y1"], row["x2"], row["y2"])
-        except GeometryError as error:
-            raise InputError(f"{path}: box of frame {key[0]}/{key[1]}: {error}") from error
-        rules[key] = row["rule"]
+    boxes, rules = _read_boxes(path / "data/boxes.parquet")
+    frame_path, tube_path = path / "data/frames.parquet", path / "data/tubes.parquet"
     return Release(
-        name=manifest["name"],
-        version=manifest["version"],
-        derivation=manifest["derivation"],
         videos=videos,
         actions=actions,
         clips=clips,
         frames=tuple(
-            _read_frame(row) for row in tables.read_rows(path / "data/frames.parquet", FRAMES)
+            _read_frame(row, frame_path)
+            for row in tables.read_rows(frame_path, FRAMES, FRAMES_OPTIONAL)
         ),
-        answers=tuple(
-            read_answer(row, answer_path) for row in tables.read_rows(answer_path, ANSWERS)
-        ),
+        answers=read_answers(path / "data/answers.parquet"),
         boxes=boxes,
         rules=rules,
-        tubes=tuple(
-            _read_tube(row) for row in tables.read_rows(path / "data/tubes.parquet", TUBES)
-        ),
-        settings=manifest["settings"],
-        snapshot=manifest["snapshot"],
+        tubes=tuple(_read_tube(row, tube_path) for row in tables.read_rows(tube_path, TUBES)),
         digest=tables.read_sums_digest(path),
+        **{name: manifest[name] for name in _MANIFEST_FIELDS},
     )
 
 
 def tubes_of(boxes: Mapping[tuple[str, int], Box]) -> tuple[Tube, ...]:
-    """Return one tube for each clip that has a box: its boxes in time order."""
+    """Return one tube for each clip that has a box: its boxes in time order.
+
+    Gap rule: a second of the clip without a box is *unlabelled*. It is neither filled in nor does
+    it end the tube, and comparisons leave it out.
+    """
     grouped: dict[str, dict[int, Box]] = {}
     for (clip_id, second), box in sorted(boxes.items()):
         grouped.setdefault(clip_id, {})[second] = box
@@ -251,12 +264,33 @@ def _frame_row(frame: Consensus) -> tables.Row:
     return row
 
 
-def _read_frame(row: tables.Row) -> Consensus:
+def _read_frame(row: tables.Row, path: Path) -> Consensus:
     points: dict[str, Any] = {}
     for name in ("mean", "peak"):
         x, y = row.pop(f"{name}_x"), row.pop(f"{name}_y")
-        points[name] = None if x is None else Point(x, y)
+        try:
+            points[name] = None if x is None and y is None else Point(x, y)
+        except (GeometryError, TypeError) as error:
+            where = f"{path}: {name} of frame {row['clip_id']}/{row['second']}"
+            raise InputError(f"{where}: {error}") from error
     return Consensus(**row, **points)
+
+
+def _read_boxes(
+    path: Path,
+) -> tuple[dict[tuple[str, int], Box], dict[tuple[str, int], str]]:
+    rows = tables.read_rows(path, BOXES)
+    once(path, "box", ((row["clip_id"], row["second"]) for row in rows))
+    boxes: dict[tuple[str, int], Box] = {}
+    rules: dict[tuple[str, int], str] = {}
+    for row in rows:
+        key = (row["clip_id"], row["second"])
+        try:
+            boxes[key] = Box(row["x1"], row["y1"], row["x2"], row["y2"])
+        except GeometryError as error:
+            raise InputError(f"{path}: box of frame {key[0]}/{key[1]}: {error}") from error
+        rules[key] = row["rule"]
+    return boxes, rules
 
 
 def _tube_row(tube: Tube) -> tables.Row:
@@ -265,7 +299,10 @@ def _tube_row(tube: Tube) -> tables.Row:
     return {"tube_id": tube.tube_id, "clip_id": tube.clip_id, "seconds": seconds, "boxes": corners}
 
 
-def _read_tube(row: tables.Row) -> Tube:
-    pairs = zip(row["seconds"], row["boxes"], strict=True)
-    boxes = {second: Box(*corners) for second, corners in pairs}
+def _read_tube(row: tables.Row, path: Path) -> Tube:
+    try:
+        pairs = zip(row["seconds"], row["boxes"], strict=True)
+        boxes = {second: Box(*corners) for second, corners in pairs}
+    except (GeometryError, TypeError, ValueError) as error:
+        raise InputError(f"{path}: tube {row['tube_id']}: {error}") from error
     return Tube(row["tube_id"], row["clip_id"], boxes)

@@ -11,10 +11,10 @@ is read whole and never changed; its digest is the SHA-256 of its `SHA256SUMS`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pyarrow as pa
 
@@ -22,6 +22,8 @@ from dataset_builder import tables
 from dataset_builder.domain import Action, Clip, Segment, Video
 from dataset_builder.errors import GeometryError, InputError
 from dataset_builder.geometry import Point
+
+Key = TypeVar("Key", bound=Hashable)
 
 FORMAT = "annotation-snapshot"
 FORMAT_VERSION = 1
@@ -71,6 +73,7 @@ ANSWERS = pa.schema(
         ("prelabel_shown", pa.bool_()),
     ]
 )
+ANSWERS_OPTIONAL = ("x", "y", "ms_taken")
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,8 +164,8 @@ def read_snapshot(path: Path) -> Snapshot:
     """Read a snapshot folder and check its sums and references.
 
     Raises:
-        InputError: a file is missing or changed, the format is unknown, a row points nowhere, or a
-            click lies outside the frame.
+        InputError: a file is missing or changed, the format is unknown, a row points nowhere or
+            stands twice, or a click lies outside the frame.
     """
     problems = tables.check_sums(path)
     if problems:
@@ -173,12 +176,13 @@ def read_snapshot(path: Path) -> Snapshot:
         FrameRow(**row) for row in tables.read_rows(path / "data/frames.parquet", FRAMES)
     )
     answer_path = path / "data/answers.parquet"
-    answers = tuple(read_answer(row, answer_path) for row in tables.read_rows(answer_path, ANSWERS))
+    answers = read_answers(answer_path)
     known_clips = {clip.clip_id for clip in clips}
-    known_frames = {(frame.clip_id, frame.second) for frame in frames}
+    known_frames = once(path, "frame", ((f.clip_id, f.second) for f in frames))
     for clip_id, second in known_frames:
         if clip_id not in known_clips:
             raise InputError(f"{path}: frame {clip_id}/{second} belongs to no clip")
+    once(path, "answer", ((a.clip_id, a.second, a.annotator_id) for a in answers))
     for answer in answers:
         if (answer.clip_id, answer.second) not in known_frames:
             raise InputError(f"{path}: answer on unknown frame {answer.clip_id}/{answer.second}")
@@ -196,13 +200,15 @@ def read_snapshot(path: Path) -> Snapshot:
 def read_manifest(path: Path, expected_format: str, version: int) -> Mapping[str, Any]:
     """Read a folder's `manifest.json` and refuse another format or a newer version."""
     manifest = tables.read_json(path / "manifest.json")
+    if not isinstance(manifest, dict):
+        raise InputError(f"{path / 'manifest.json'}: expected a JSON object")
     found = (manifest.get("format"), manifest.get("format_version"))
     if found != (expected_format, version):
         raise InputError(
             f"{path / 'manifest.json'}: expected {expected_format} version {version}, "
             f"found {found[0]} version {found[1]}"
         )
-    return dict(manifest)
+    return manifest
 
 
 def write_subject_tables(
@@ -233,8 +239,9 @@ def read_subject_tables(
         Action(**row) for row in tables.read_rows(path / "data/actions.parquet", ACTIONS)
     )
     clips = tuple(read_clip(row) for row in tables.read_rows(path / "data/clips.parquet", CLIPS))
-    video_ids = {video.video_id for video in videos}
-    action_ids = {action.action_id for action in actions}
+    video_ids = once(path, "video", (video.video_id for video in videos))
+    action_ids = once(path, "action", (action.action_id for action in actions))
+    once(path, "clip", (clip.clip_id for clip in clips))
     for clip in clips:
         if clip.video_id not in video_ids or clip.action_id not in action_ids:
             raise InputError(
@@ -242,6 +249,17 @@ def read_subject_tables(
                 f"{clip.action_id!r}, of which at least one is not in the tables"
             )
     return videos, actions, clips
+
+
+def once(path: Path, what: str, keys: Iterable[Key]) -> set[Key]:
+    """Return the keys as a set, or raise `InputError` that names the first one standing twice."""
+    seen: set[Key] = set()
+    for key in keys:
+        if key in seen:
+            name = "/".join(map(str, key)) if isinstance(key, tuple) else key
+            raise InputError(f"{path}: {what} {name} stands twice; each may stand once")
+        seen.add(key)
+    return seen
 
 
 def clip_row(clip: Clip) -> tables.Row:
@@ -288,6 +306,12 @@ def answer_row(answer: AnswerRow) -> tables.Row:
         "ms_taken": answer.ms_taken,
         "prelabel_shown": answer.prelabel_shown,
     }
+
+
+def read_answers(path: Path) -> tuple[AnswerRow, ...]:
+    """Read an answers table, which snapshots and releases share."""
+    rows = tables.read_rows(path, ANSWERS, ANSWERS_OPTIONAL)
+    return tuple(read_answer(row, path) for row in rows)
 
 
 def read_answer(row: tables.Row, path: Path) -> AnswerRow:

@@ -12,7 +12,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -34,11 +34,13 @@ def write_rows(path: Path, schema: pa.Schema, rows: Iterable[Row]) -> None:
     pq.write_table(table, path, compression="zstd", row_group_size=ROW_GROUP_ROWS)
 
 
-def read_rows(path: Path, schema: pa.Schema) -> list[Row]:
+def read_rows(path: Path, schema: pa.Schema, optional: Collection[str] = ()) -> list[Row]:
     """Read a table and check that it has the schema's columns and types.
 
+    Only columns named in `optional` may have empty cells.
+
     Raises:
-        InputError: the file is missing, is no Parquet, or has other columns.
+        InputError: the file is missing, is no Parquet, has other columns, or empty cells.
     """
     try:
         table = pq.read_table(path)
@@ -52,6 +54,9 @@ def read_rows(path: Path, schema: pa.Schema) -> list[Row]:
                 f"found {found.get(field.name, 'no such column')}; "
                 "was it written by another version?"
             )
+        empty = table[field.name].null_count
+        if empty and field.name not in optional:
+            raise InputError(f"{path}: column {field.name!r} has {empty} empty cells; it needs all")
     rows: list[Row] = table.select(schema.names).to_pylist()
     return rows
 

@@ -1,0 +1,135 @@
+"""Snapshot to release: a pure function, and the folder it is written to.
+
+The same snapshot and settings give the same bytes on any day and in any folder; neither a clock nor
+the place enters. `verify` derives the same numbers again from what the release itself holds.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import importlib.metadata
+import logging
+import re
+from dataclasses import replace
+from pathlib import Path
+
+from dataset_builder import tables
+from dataset_builder.errors import InputError
+from dataset_builder.exporters.grounding_youtube import (
+    FOLDER,
+    shared_seconds,
+    write_grounding_youtube,
+)
+from dataset_builder.exporters.huggingface import write_card
+from dataset_builder.fusion.boxes import UNION_MARGIN
+from dataset_builder.fusion.consensus import fuse_frames
+from dataset_builder.release import Release, tubes_of, write_release_tables
+from dataset_builder.settings import BuildSettings
+from dataset_builder.snapshot import AnswerRow, Snapshot, answers_by_frame
+
+logger = logging.getLogger(__name__)
+
+ASSISTED = "assisted answers on benchmark clips"
+"""Reason under which `Release.left_out` counts answers given with a hint in sight (R9)."""
+
+
+def build_release(
+    snapshot: Snapshot,
+    *,
+    name: str,
+    version: str,
+    settings: BuildSettings | None = None,
+    licence: str = "",
+) -> Release:
+    """Return the release of a snapshot; the order of its rows does not matter.
+
+    Args:
+        snapshot: what people answered.
+        name: letters, digits, `_`, `.`, `-`.
+        version: `major.minor.patch`.
+        settings: how to fuse; the defaults are the paper's.
+        licence: licence of the data, empty where nobody has stated one.
+
+    Raises:
+        InputError: the name or version cannot be.
+    """
+    settings = settings or BuildSettings()
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", name):
+        raise InputError(f"release name {name!r} must be letters, digits, '_', '.' or '-'")
+    if not re.fullmatch(r"(0|[1-9]\d*)(\.(0|[1-9]\d*)){2}", version, re.ASCII):
+        raise InputError(f"release version {version!r} must look like 1.0.0")
+    answers = _counted(snapshot, settings)
+    n_left_out = len(snapshot.answers) - len(answers)
+    fused = fuse_frames(snapshot.frames, answers_by_frame(answers), settings)
+    boxes = {
+        (frame.consensus.clip_id, frame.consensus.second): frame.box
+        for frame in fused
+        if frame.box is not None
+    }
+    return Release(
+        name=name,
+        version=version,
+        derivation="clicks",
+        videos=snapshot.videos,
+        actions=snapshot.actions,
+        clips=snapshot.clips,
+        frames=tuple(frame.consensus for frame in fused),
+        answers=_renamed(answers, snapshot.digest),
+        boxes=boxes,
+        rules=dict.fromkeys(boxes, UNION_MARGIN),
+        tubes=tubes_of(boxes),
+        settings=settings.to_mapping(),
+        snapshot={"snapshot_id": snapshot.snapshot_id, "digest": snapshot.digest},
+        licence=licence,
+        left_out={ASSISTED: n_left_out} if n_left_out else {},
+        made_with=f"grounding-circle {importlib.metadata.version('grounding-circle')}",
+    )
+
+
+def write_built_release(path: Path, release: Release, *, force: bool = False) -> str:
+    """Write a release with its README and exports in one step; return its digest.
+
+    Raises:
+        OutputError: `path` exists and `force` is not set.
+    """
+    n_shared = shared_seconds(release)
+    if n_shared:
+        logger.warning(
+            "GroundingYouTube's JSON has room for one box a second of a video: "
+            "%d boxes of later clips are not in it",
+            n_shared,
+        )
+    with tables.fresh_folder(path, force=force) as folder:
+        write_release_tables(folder, release)
+        write_card(release, folder / "README.md")
+        write_grounding_youtube(release, folder / FOLDER)
+        return tables.write_sums(folder)
+
+
+def release_pseudonym(snapshot_digest: str, annotator_id: str) -> str:
+    """Return a person's pseudonym in a release (R21), another one for each snapshot.
+
+    >>> len(release_pseudonym("00" * 32, "a1"))
+    16
+    """
+    digest = hmac.new(bytes.fromhex(snapshot_digest), annotator_id.encode(), hashlib.sha256)
+    return digest.hexdigest()[:16]
+
+
+def _counted(snapshot: Snapshot, settings: BuildSettings) -> list[AnswerRow]:
+    """Return the answers that count: on benchmark clips blind ones only, unless set otherwise."""
+    if settings.benchmark_answers == "all":
+        return list(snapshot.answers)
+    benchmark = {clip.clip_id for clip in snapshot.clips if clip.is_benchmark}
+    return [a for a in snapshot.answers if not (a.prelabel_shown and a.clip_id in benchmark)]
+
+
+def _renamed(answers: list[AnswerRow], snapshot_digest: str) -> tuple[AnswerRow, ...]:
+    """Return the answers under release pseudonyms, in the order of the release's table."""
+    names = {
+        annotator_id: release_pseudonym(snapshot_digest, annotator_id)
+        for annotator_id in {answer.annotator_id for answer in answers}
+    }
+    renamed = [replace(answer, annotator_id=names[answer.annotator_id]) for answer in answers]
+    return tuple(sorted(renamed, key=lambda a: (a.clip_id, a.second, a.annotator_id)))

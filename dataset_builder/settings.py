@@ -1,0 +1,97 @@
+"""How a release is made from a snapshot: every choice with its default, unit and reason.
+
+The settings stand in the release's manifest, and `verify` derives everything anew from them.
+Defaults are the paper's (section 4.1: union of the clicks plus a margin, density heatmap), with the
+figures measured in the public files where the paper names none (R20).
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from dataset_builder.errors import InputError
+
+MODES = ("paper",)
+BENCHMARK_ANSWERS = ("blind", "all")
+
+
+@dataclass(frozen=True, slots=True)
+class BuildSettings:
+    """Settings of one build; see the comment of each field for its unit and reason."""
+
+    mode: str = "paper"  # equal weights, mean point, union box: the published numbers' rule
+    min_clicks: int = 3  # clicks; the public boxes keep a frame when 3 of 5 people clicked
+    margin_x: float = 100 / 640  # fraction of the width; 100 px in the public 640x480 frame
+    margin_y: float = 100 / 480  # fraction of the height; the same 100 px, so larger here
+    sigma: float = 0.03  # fraction of the diagonal; spread of one click in the heatmap
+    grid_rows: int = 90  # cells; the heatmap whose maximum is the peak, 4 px of a 640x360 frame
+    grid_cols: int = 160  # cells
+    benchmark_answers: str = "blind"  # "all" counts assisted answers on benchmark clips too (R9)
+
+    def __post_init__(self) -> None:
+        """Refuse values that no build can use."""
+        _one_of("mode", self.mode, MODES)
+        _one_of("benchmark_answers", self.benchmark_answers, BENCHMARK_ANSWERS)
+        _within("min_clicks", self.min_clicks, 1, 100, int)
+        _within("margin_x", self.margin_x, 0.001, 1, float)
+        _within("margin_y", self.margin_y, 0.001, 1, float)
+        _within("sigma", self.sigma, 0.001, 1, float)
+        _within("grid_rows", self.grid_rows, 10, 2160, int)
+        _within("grid_cols", self.grid_cols, 10, 3840, int)
+
+    def to_mapping(self) -> dict[str, Any]:
+        """Return the settings as a manifest stores them."""
+        return asdict(self)
+
+
+def read_settings(values: Mapping[str, Any]) -> BuildSettings:
+    """Return the settings that a manifest or command line gives; missing ones are defaults.
+
+    Raises:
+        InputError: an unknown name (the nearest known one is named) or a value of the wrong kind.
+    """
+    known = [field.name for field in fields(BuildSettings)]
+    for name in values:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1, cutoff=0)[0]
+            raise InputError(f"unknown build setting {name!r}; did you mean {near!r}?")
+    return BuildSettings(**values)
+
+
+def parse_settings(assignments: Sequence[str]) -> BuildSettings:
+    """Return the settings of `name=value` texts.
+
+    >>> parse_settings(["min_clicks=2", "benchmark_answers=all"]).min_clicks
+    2
+
+    Raises:
+        InputError: no `=`, or what `read_settings` refuses.
+    """
+    values: dict[str, Any] = {}
+    for assignment in assignments:
+        name, equals, text = assignment.partition("=")
+        if not equals:
+            raise InputError(f"setting {assignment!r} should look like name=value")
+        try:
+            values[name.strip()] = json.loads(text)
+        except json.JSONDecodeError:
+            values[name.strip()] = text.strip()
+    return read_settings(values)
+
+
+def _one_of(name: str, value: object, allowed: Sequence[str]) -> None:
+    if value not in allowed:
+        raise InputError(f"setting {name} must be one of {', '.join(allowed)}; got {value!r}")
+
+
+def _within(name: str, value: object, low: float, high: float, kind: type) -> None:
+    numbers = (int,) if kind is int else (int, float)
+    if isinstance(value, bool) or not isinstance(value, numbers) or not low <= value <= high:
+        raise InputError(
+            f"setting {name} must be a {'whole ' if kind is int else ''}number "
+            f"from {low} to {high}; got {value!r}"
+        )
