@@ -82,10 +82,8 @@ def read_truth(release: Release, clips: str = "benchmark") -> tuple[VideoTruth, 
     kept = tuple(t for t in truths if not t.clips or any(c.is_scored for c in t.clips))
     if not any(truth.clips for truth in kept):
         raise InputError(
-            f"release {release.name!r}: none of its {len(release.clips)} clips is in a benchmark "
-            "split, so there is nothing to score; score all clips (--clips all) to include others"
-            if release.clips
-            else f"release {release.name!r} holds no clips, so there is nothing to score"
+            f"release {release.name!r}: nothing to score, none of its {len(release.clips)} clips "
+            "is in a benchmark split (--clips all scores every clip)"
         )
     return kept
 
