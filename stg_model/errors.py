@@ -1,9 +1,31 @@
-"""Errors of the model package: `ModelError` is the base of all that it raises on purpose.
+"""Errors of the model package.
 
-Messages say where, what is wrong with which value, and what to do. Wrong files and records raise
-the ground floor's `InputError`.
+    ModelError
+    |-- SettingsError      a settings file or `--set` that names no setting or no possible value
+    |-- TrainingError      nothing to learn from, or a loss that is no number any more
+    |-- CheckpointError    a checkpoint that is missing, damaged or of another shape
+    `-- EvaluationError    predictions, a release or settings that cannot be scored together
+
+Messages say where, what is wrong with which value, and what to do. Files that somebody gave us
+(transcripts, clips, videos) raise `dataset_builder.errors.InputError` like everywhere else.
 """
 
 
 class ModelError(Exception):
     """Base of every error that this package raises on purpose."""
+
+
+class SettingsError(ModelError):
+    """A settings file or `--set` that names no setting or no possible value."""
+
+
+class TrainingError(ModelError):
+    """Nothing to learn from, or a loss that is no number any more."""
+
+
+class CheckpointError(ModelError):
+    """A checkpoint that is missing, damaged or of another shape."""
+
+
+class EvaluationError(ModelError):
+    """Predictions, a release or settings that cannot be scored together."""

@@ -1,0 +1,231 @@
+"""Find tau and the mask threshold on a validation set, and say how good the model is there (R26).
+
+Tau maximises the F1 of frame labels, alpha the mean overlap of boxes. The set's truth never
+reaches the weights.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import get_args, get_type_hints
+
+import numpy as np
+from sklearn.metrics import roc_auc_score
+
+from dataset_builder.console import progress
+from dataset_builder.domain import Action, frame_seconds
+from dataset_builder.geometry import Box, box_iou
+from dataset_builder.release import Release, read_release
+from stg_model.config import InferenceSettings
+from stg_model.features.store import VideoFeatures, extract_features
+from stg_model.inference.grounding import VideoScores, places_at, pools_of, score_video
+from stg_model.inference.predicting import videos_of
+from stg_model.training.checkpoint import Checkpoint
+
+logger = logging.getLogger(__name__)
+
+MASK_THRESHOLDS = tuple(round(0.1 + 0.05 * i, 2) for i in range(17))
+N_BACKGROUND_THRESHOLDS = 101
+
+
+@dataclass(frozen=True, slots=True)
+class ValidationFigures:
+    """How the model does on the validation set.
+
+    `auc` is that of the best similarity for action against background, `frame_f1` that of the
+    labels at tau; both None where every second is of one kind. `mean_box_iou` is over all boxed
+    frames given their action; `pointing` maps each source of heat maps to its share of peaks in
+    the box, whichever the settings use. None where no frame has a box.
+    """
+
+    release: str
+    n_seconds: int
+    n_boxes: int
+    auc: float | None
+    frame_f1: float | None
+    background_threshold: float | None
+    mask_threshold: float | None
+    mean_box_iou: float | None
+    pointing: Mapping[str, float] | None
+
+
+def calibrate_on(checkpoint: Checkpoint, folder: Path, features: Path) -> Checkpoint:
+    """Calibrate on a set's folder with `videos/` and `truth/`; see `calibrate`.
+
+    Raises:
+        InputError: the folder is no such set.
+    """
+    release = read_release(folder / "truth")
+    files = videos_of(release, folder / "videos")
+    extracted = extract_features(files, features, checkpoint.settings.features)
+    videos = list(progress(extracted, "validation", total=len(files)))
+    return calibrate(checkpoint, videos, release)
+
+
+def calibrate(
+    checkpoint: Checkpoint, videos: Iterable[VideoFeatures], release: Release
+) -> Checkpoint:
+    """Fill in thresholds that the settings leave open.
+
+    Args:
+        checkpoint: a trained model.
+        videos: features of the validation set's videos.
+        release: its truth.
+
+    Returns:
+        The checkpoint with tau and alpha in its inference settings (a threshold that was set stays)
+        and the `ValidationFigures` in `trained_on`.
+    """
+    pools = pools_of(release)
+    videos = [video for video in videos if video.video_id in pools]
+    boxes = _boxes_by_video(release)
+    labels = _labels_by_video(release)
+    scored = [score_video(checkpoint, video, pools[video.video_id]) for video in videos]
+    chosen = checkpoint.settings.inference
+
+    label = np.concatenate([_label_row(s, labels.get(s.video_id, {})) for s in scored])
+    best = np.concatenate([s.similarity_FJ.max(axis=1, initial=-1) for s in scored])
+    predicted = np.concatenate([_best_actions(s) for s in scored])
+    tau, f1 = best_background_threshold(label, best, predicted)
+    if chosen.background_threshold is not None:
+        tau = chosen.background_threshold
+        f1 = frame_f1(label, np.where(best >= tau, predicted, ""))
+    alpha, overlap = best_mask_threshold(scored, boxes, chosen.mask_threshold)
+    both_kinds = 0 < np.count_nonzero(label) < len(label)
+    figures = ValidationFigures(
+        release=f"{release.name} {release.version} ({release.digest[:12]})",
+        n_seconds=len(label),
+        n_boxes=sum(map(len, boxes.values())),
+        auc=float(roc_auc_score(label != "", best)) if both_kinds else None,
+        frame_f1=f1 if both_kinds else None,
+        background_threshold=tau,
+        mask_threshold=alpha,
+        mean_box_iou=overlap,
+        pointing=_pointing_by_source(checkpoint, videos, pools, boxes),
+    )
+    inference = replace(chosen, background_threshold=tau, mask_threshold=alpha)
+    return replace(
+        checkpoint,
+        settings=replace(checkpoint.settings, inference=inference),
+        trained_on={**checkpoint.trained_on, "validation": asdict(figures)},
+    )
+
+
+def best_background_threshold(
+    label: np.ndarray, best: np.ndarray, predicted: np.ndarray
+) -> tuple[float, float]:
+    """Return the tau with the highest frame F1 (the lowest such tau), and that F1.
+
+    Args:
+        label: true action id of each second, "" for background.
+        best: highest similarity of each second.
+        predicted: action id that has it.
+    """
+    candidates = np.unique(np.quantile(best, np.linspace(0, 1, N_BACKGROUND_THRESHOLDS)))
+    f1s = [frame_f1(label, np.where(best >= tau, predicted, "")) for tau in candidates]
+    found = int(np.argmax(f1s))
+    return float(candidates[found]), f1s[found]
+
+
+def frame_f1(label: np.ndarray, predicted: np.ndarray) -> float:
+    """Harmonic mean of precision and recall of action seconds; 0 where there is none.
+
+    >>> frame_f1(np.array(["a", "a", "", "b"]), np.array(["a", "b", "b", "b"]))
+    0.5714285714285714
+    """
+    hits = np.count_nonzero((label == predicted) & (label != ""))
+    n = np.count_nonzero(label) + np.count_nonzero(predicted)
+    return float(2 * hits / n) if n else 0.0
+
+
+def best_mask_threshold(
+    scored: Sequence[VideoScores],
+    boxes: Mapping[str, Mapping[tuple[int, str], Box]],
+    given: float | None,
+) -> tuple[float | None, float | None]:
+    """Return the alpha with the highest mean box overlap, and that overlap; or the given one's."""
+    candidates = MASK_THRESHOLDS if given is None else (given,)
+    overlaps = {alpha: _overlaps(scored, boxes, alpha) for alpha in candidates}
+    if not any(overlaps.values()):
+        return given, None
+    means = {alpha: float(np.mean(values)) for alpha, values in overlaps.items()}
+    alpha = max(means, key=lambda one: means[one])
+    return alpha, means[alpha]
+
+
+def _overlaps(
+    scored: Sequence[VideoScores],
+    boxes: Mapping[str, Mapping[tuple[int, str], Box]],
+    alpha: float,
+) -> list[float]:
+    overlaps = []
+    for scores in scored:
+        keys, truth = _boxed(scores, boxes.get(scores.video_id, {}))
+        places = places_at(scores, keys, alpha)
+        overlaps += [box_iou(p.box, box) for p, box in zip(places, truth, strict=True)]
+    return overlaps
+
+
+def _pointing_by_source(
+    checkpoint: Checkpoint,
+    videos: Sequence[VideoFeatures],
+    pools: Mapping[str, Sequence[Action]],
+    boxes: Mapping[str, Mapping[tuple[int, str], Box]],
+) -> dict[str, float] | None:
+    """Return pointing accuracy, given the action, for each source of heat maps."""
+    accuracy: dict[str, float] = {}
+    settings = checkpoint.settings
+    for source in get_args(get_type_hints(InferenceSettings)["heatmap_from"]):
+        inference = replace(settings.inference, heatmap_from=source)
+        other = replace(checkpoint, settings=replace(settings, inference=inference))
+        hits = []
+        for video in videos:
+            scores = score_video(other, video, pools[video.video_id])
+            keys, truth = _boxed(scores, boxes.get(video.video_id, {}))
+            places = places_at(scores, keys, None)
+            hits += [box.contains(p.point) for p, box in zip(places, truth, strict=True)]
+        if hits:
+            accuracy[source] = float(np.mean(hits))
+    return accuracy or None
+
+
+def _boxed(
+    scores: VideoScores, boxes: Mapping[tuple[int, str], Box]
+) -> tuple[list[tuple[int, int]], list[Box]]:
+    """Return the boxed frames as `places_at` wants them, and their boxes."""
+    number = {action.action_id: j for j, action in enumerate(scores.actions)}
+    n_seconds = len(scores.similarity_FJ)
+    known = {k: box for k, box in boxes.items() if k[1] in number and k[0] < n_seconds}
+    return [(second, number[action]) for second, action in known], list(known.values())
+
+
+def _boxes_by_video(release: Release) -> dict[str, dict[tuple[int, str], Box]]:
+    clip_of = {clip.clip_id: clip for clip in release.clips}
+    by_video: dict[str, dict[tuple[int, str], Box]] = {}
+    for (clip_id, second), box in release.boxes.items():
+        clip = clip_of[clip_id]
+        by_video.setdefault(clip.video_id, {})[second, clip.action_id] = box
+    return by_video
+
+
+def _labels_by_video(release: Release) -> dict[str, dict[int, str]]:
+    by_video: dict[str, dict[int, str]] = {}
+    for clip in release.clips:
+        seconds, _ = frame_seconds(clip.segment)
+        by_video.setdefault(clip.video_id, {}).update(dict.fromkeys(seconds, clip.action_id))
+    return by_video
+
+
+def _label_row(scores: VideoScores, labels: Mapping[int, str]) -> np.ndarray:
+    return np.array([labels.get(s, "") for s in range(len(scores.similarity_FJ))], dtype=object)
+
+
+def _best_actions(scores: VideoScores) -> np.ndarray:
+    if not scores.actions:
+        return np.full(len(scores.similarity_FJ), "", dtype=object)
+    ids = np.array([action.action_id for action in scores.actions], dtype=object)
+    best: np.ndarray = ids[scores.similarity_FJ.argmax(axis=1)]
+    return best

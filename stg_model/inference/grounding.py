@@ -1,0 +1,193 @@
+"""When and where: each second's action and, for a given action, its place (paper section 3.5).
+
+Legend: F frames (seconds), J actions of the video's pool, N cells, P patches, C what the backbone
+reads, G side of the heat map.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.ndimage
+import torch
+from torch import Tensor
+
+from dataset_builder.domain import Action
+from dataset_builder.predictions import PointPrediction, SecondPrediction, System
+from dataset_builder.release import Release
+from stg_model.features.store import VideoFeatures
+from stg_model.features.tiny import patch_inputs
+from stg_model.inference.heatmaps import Place, enlarged, heatmaps, place_of
+from stg_model.network.global_branch import cosines
+from stg_model.training.checkpoint import Checkpoint
+from stg_model.training.dataset import padded_words
+
+logger = logging.getLogger(__name__)
+
+DEFAULT_MASK_THRESHOLD = 0.5
+"""Alpha where no validation set gave one (R26)."""
+
+
+@dataclass(frozen=True, slots=True)
+class VideoScores:
+    """What the model says of one video.
+
+    `similarity_FJ` is the cosine of each second with each action, `heat_JFGG` the heat of each
+    action in each second, on any scale; `actions` holds the pool without those whose words are
+    all unknown.
+    """
+
+    video_id: str
+    actions: tuple[Action, ...]
+    similarity_FJ: np.ndarray
+    heat_JFGG: Tensor
+
+
+def pools_of(release: Release) -> dict[str, list[Action]]:
+    """Return each video's pool: the actions of its own clips, in id order."""
+    action_of = {action.action_id: action for action in release.actions}
+    pools: dict[str, set[str]] = {video.video_id: set() for video in release.videos}
+    for clip in release.clips:
+        pools[clip.video_id].add(clip.action_id)
+    return {video: [action_of[a] for a in sorted(ids)] for video, ids in pools.items()}
+
+
+@torch.no_grad()
+def score_video(
+    checkpoint: Checkpoint, video: VideoFeatures, actions: Iterable[Action]
+) -> VideoScores:
+    """Score every second of a video against a pool of actions.
+
+    An action none of whose words the model has heard is left out with a warning.
+    """
+    model, settings = checkpoint.model, checkpoint.settings
+    queries = [(a, checkpoint.vocabulary.ids(a.description)) for a in actions]
+    for action, words in queries:
+        if not words:
+            logger.warning(
+                "%s: action %r has no word of the training narration; left out",
+                video.video_id,
+                action.description,
+            )
+    known = [(action, words) for action, words in queries if words]
+    words_JK = padded_words([words for _, words in known])[: len(known)]
+    tokens = model.backbone(patch_inputs(video.pixels, settings.network))
+    if not known:
+        empty = tokens.frames_FD.new_zeros(0, video.n_seconds, 1, 1)
+        return VideoScores(video.video_id, (), np.zeros((video.n_seconds, 0)), empty)
+    similarity_FJ = cosines(
+        model.global_branch.frames(tokens.frames_FD),
+        model.global_branch.sentences(*model.embed(words_JK)),
+    ).numpy()
+    similarity_FJ = scipy.ndimage.uniform_filter1d(
+        similarity_FJ, settings.inference.smoothing_s, axis=0, mode="nearest"
+    )
+    heat_JFGG = heatmaps(model, tokens, words_JK, settings.inference)
+    return VideoScores(
+        video.video_id, tuple(action for action, _ in known), similarity_FJ, heat_JFGG
+    )
+
+
+def second_predictions(
+    scores: VideoScores, background_threshold: float | None
+) -> list[SecondPrediction]:
+    """Choose each second's action: the most similar, or background where none is near enough.
+
+    Args:
+        scores: of one video.
+        background_threshold: tau; None lets Otsu choose it from this video's best similarities.
+    """
+    n_seconds = len(scores.similarity_FJ)
+    if not scores.actions:
+        return [SecondPrediction(scores.video_id, s, None, {}) for s in range(n_seconds)]
+    best_F = scores.similarity_FJ.max(axis=1)
+    tau = otsu(best_F) if background_threshold is None else background_threshold
+    predictions = []
+    for second, row_J in enumerate(scores.similarity_FJ):
+        chosen = scores.actions[int(row_J.argmax())].action_id if best_F[second] >= tau else None
+        by_action = {a.action_id: float(s) for a, s in zip(scores.actions, row_J, strict=True)}
+        predictions.append(SecondPrediction(scores.video_id, second, chosen, by_action, float(tau)))
+    return predictions
+
+
+def point_predictions(
+    scores: VideoScores, wanted: Iterable[tuple[int, str]], mask_threshold: float | None
+) -> list[PointPrediction]:
+    """Say where, for some seconds and actions.
+
+    Args:
+        scores: of one video.
+        wanted: `(second, action_id)`; repeats and seconds past the video's end are left out.
+        mask_threshold: alpha; None is 0.5.
+    """
+    number = {action.action_id: j for j, action in enumerate(scores.actions)}
+    n_seconds = len(scores.similarity_FJ)
+    keys = sorted({(s, a) for s, a in wanted if a in number and s < n_seconds})
+    places = places_at(scores, [(s, number[a]) for s, a in keys], mask_threshold)
+    return [
+        PointPrediction(
+            scores.video_id,
+            second,
+            action_id,
+            place.point,
+            place.box,
+            float(scores.similarity_FJ[second, number[action_id]]),
+        )
+        for (second, action_id), place in zip(keys, places, strict=True)
+    ]
+
+
+def places_at(
+    scores: VideoScores, keys: Sequence[tuple[int, int]], mask_threshold: float | None
+) -> list[Place]:
+    """Return the place for each `(second, number of the action in the pool)`."""
+    if not keys:
+        return []
+    seconds, numbers = (list(column) for column in zip(*keys, strict=True))
+    alpha = DEFAULT_MASK_THRESHOLD if mask_threshold is None else mask_threshold
+    return [place_of(one, alpha) for one in enlarged(scores.heat_JFGG[numbers, seconds])]
+
+
+def otsu(values: np.ndarray) -> float:
+    """Return the threshold that splits values into the two most distinct groups.
+
+    Otsu, "A threshold selection method from gray-level histograms", 1979, on the values
+    themselves. All equal values are one group, above the threshold.
+
+    >>> otsu(np.array([0.1, 0.2, 0.8, 0.9]))
+    0.5
+    """
+    ordered = np.sort(values)
+    n_low = np.arange(1, len(ordered))
+    if not len(n_low) or ordered[0] == ordered[-1]:
+        return float(ordered[0])
+    sums = np.cumsum(ordered)[:-1]
+    low, high = sums / n_low, (ordered.sum() - sums) / (len(ordered) - n_low)
+    between = n_low * (len(ordered) - n_low) * (high - low) ** 2
+    split = int(between.argmax())
+    return float((ordered[split] + ordered[split + 1]) / 2)
+
+
+def system_of(checkpoint: Checkpoint) -> System:
+    """Describe the model for a predictions file; says where its thresholds come from (R26)."""
+    trained_on, settings = checkpoint.trained_on, checkpoint.settings
+    side = settings.features.frame_px
+    validation = trained_on.get("validation")
+    thresholds = (
+        f"thresholds from {validation['release']}"
+        if validation
+        else "thresholds by default (Otsu per video; 0.5)"
+    )
+    return System(
+        name="stg-model",
+        backbone="tiny, trained along",
+        training_data=f"{trained_on['n_videos']} videos, {trained_on['n_sentences']} sentences, "
+        f"transcripts {trained_on['transcripts_sha256'][:12]}",
+        supervision=f"narration alone; {thresholds}",
+        modality="video and text",
+        input_size=f"2 x {side}x{side} a second",
+        checkpoint_digest=checkpoint.digest,
+    )

@@ -1,0 +1,123 @@
+"""Heat maps of an action over the frames of a video, and the point and box read from one.
+
+Legend: F frames (seconds), J actions, N cells, P patches of a cell, C what the backbone reads,
+G rows and columns of the fine grid (patches in the frame's order).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.ndimage
+import torch
+import torch.nn.functional as F  # noqa: N812
+from torch import Tensor
+
+from dataset_builder.geometry import Box, Point
+from stg_model.config import InferenceSettings
+from stg_model.features.tiny import FrameTokens
+from stg_model.network.global_branch import cosines
+from stg_model.network.model import GroundingModel
+from stg_model.network.rollout import rollout
+
+MAP_SIDE = 112
+"""Heat maps are enlarged to this many rows and columns before points and boxes are read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where one frame's heat is: the peak, and the box of the mask round it."""
+
+    point: Point
+    box: Box
+
+
+def heatmaps(
+    model: GroundingModel, tokens: FrameTokens, words_JK: Tensor, settings: InferenceSettings
+) -> Tensor:
+    """Return the heat of each action in each frame on the fine grid, `(J, F, G, G)`.
+
+    The scale is free: only places of one frame are compared. `product` multiplies the two maps
+    after each frame's range is stretched to 0..1.
+    """
+    if settings.heatmap_from == "rollout":
+        return _rollout_maps(model, tokens, words_JK, settings)
+    if settings.heatmap_from == "global_patches":
+        return _patch_maps(model, tokens, words_JK)
+    by_rollout = stretched(_rollout_maps(model, tokens, words_JK, settings))
+    return by_rollout * stretched(_patch_maps(model, tokens, words_JK))
+
+
+def stretched(maps_XGG: Tensor) -> Tensor:
+    """Stretch each map to 0..1; a flat map becomes zeros."""
+    low, high = maps_XGG.amin((-2, -1), keepdim=True), maps_XGG.amax((-2, -1), keepdim=True)
+    return (maps_XGG - low) / (high - low).clamp(min=1e-12)
+
+
+def enlarged(maps_XGG: Tensor) -> np.ndarray:
+    """Enlarge maps `(X, G, G)` to `MAP_SIDE`, bilinear, each stretched to 0..1."""
+    larger = F.interpolate(maps_XGG[:, None], (MAP_SIDE, MAP_SIDE), mode="bilinear")[:, 0]
+    return stretched(larger).numpy()
+
+
+def place_of(map_HW: np.ndarray, mask_threshold: float) -> Place:
+    """Read the peak and the box from one stretched map.
+
+    Args:
+        map_HW: heat, 0..1.
+        mask_threshold: places at least this hot that hang together with the peak are the mask.
+
+    Returns:
+        The peak (the first in reading order among equals) and the mask's bounding box.
+    """
+    height, width = map_HW.shape
+    row, column = divmod(int(map_HW.argmax()), width)
+    parts, _ = scipy.ndimage.label(map_HW >= min(mask_threshold, map_HW.max()))
+    rows, columns = np.nonzero(parts == parts[row, column])
+    box = Box(
+        columns.min() / width,
+        rows.min() / height,
+        (columns.max() + 1) / width,
+        (rows.max() + 1) / height,
+    )
+    return Place(Point((column + 0.5) / width, (row + 0.5) / height), box)
+
+
+def fine_grid(patches_FNP: Tensor) -> Tensor:
+    """Lay values of patches `(..., N, P)` out as the frame shows them, `(..., G, G)`."""
+    n_cells, n_patches = patches_FNP.shape[-2:]
+    rows, across = math.isqrt(n_cells), math.isqrt(n_patches)
+    leading = patches_FNP.shape[:-2]
+    split = patches_FNP.reshape(*leading, rows, rows, across, across)
+    return split.transpose(-3, -2).reshape(*leading, rows * across, rows * across)
+
+
+def _patch_maps(model: GroundingModel, tokens: FrameTokens, words_JK: Tensor) -> Tensor:
+    """Cosine of each patch with each action's text in the global space."""
+    texts_JD = model.global_branch.sentences(*model.embed(words_JK))
+    patches_FNPD = model.global_branch.frames(tokens.patches_FNPD)
+    similarity_FNPJ = cosines(patches_FNPD, texts_JD)
+    return fine_grid(similarity_FNPJ.permute(3, 0, 1, 2))
+
+
+def _rollout_maps(
+    model: GroundingModel, tokens: FrameTokens, words_JK: Tensor, settings: InferenceSettings
+) -> Tensor:
+    """Attention roll-out in consecutive windows; the last one's missing frames are masked."""
+    cells_FND = tokens.cells_FND
+    n_frames, n_cells, _ = cells_FND.shape
+    window = min(settings.window_s, n_frames)
+    n_windows = math.ceil(n_frames / window)
+    n_missing = n_windows * window - n_frames
+    cells_ITND = F.pad(cells_FND, (0, 0, 0, 0, 0, n_missing)).reshape(
+        n_windows, window, n_cells, -1
+    )
+    mask_IT = (torch.arange(n_windows * window) < n_frames).reshape(n_windows, window)
+    out = model.local_branch(cells_ITND, mask_IT, *model.embed(words_JK))
+    region_mask_IR = mask_IT.repeat_interleave(n_cells, dim=1)
+    heat_IJR = rollout(out.second_IJRK, out.self_IJKK, out.first_IJKR, region_mask_IR[:, None])
+    heat_JFN = heat_IJR.transpose(0, 1).reshape(len(words_JK), -1, n_cells)[:, :n_frames]
+    n_patches = tokens.patches_FNPD.shape[-2]
+    return fine_grid(heat_JFN[..., None].expand(*heat_JFN.shape, n_patches))

@@ -1,0 +1,126 @@
+"""Predictions files: a whole release, or one video with a list of actions."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from dataset_builder import frames
+from dataset_builder.console import progress
+from dataset_builder.domain import Action, action_id_for
+from dataset_builder.errors import InputError
+from dataset_builder.predictions import PointPrediction, SecondPrediction, write_predictions
+from dataset_builder.release import Release
+from stg_model.features.store import VideoFeatures, extract_features, read_features
+from stg_model.inference.grounding import (
+    point_predictions,
+    pools_of,
+    score_video,
+    second_predictions,
+    system_of,
+)
+from stg_model.training.checkpoint import Checkpoint
+
+logger = logging.getLogger(__name__)
+
+
+def ground_release(
+    checkpoint: Checkpoint, videos: Path, release: Release, output: Path, features: Path | None
+) -> tuple[int, int]:
+    """Predict every second of a release's videos and every frame of its clips.
+
+    A video's pool is the actions of its own clips. Points are given for each frame's own action and
+    for each second's predicted action.
+
+    Returns:
+        How many seconds and how many points were written.
+
+    Raises:
+        InputError: a video of the release is not in the folder.
+    """
+    files = videos_of(release, videos)
+    pools = pools_of(release)
+    clip_of = {clip.clip_id: clip for clip in release.clips}
+    wanted: dict[str, list[tuple[int, str]]] = {}
+    for frame in release.frames:
+        clip = clip_of[frame.clip_id]
+        wanted.setdefault(clip.video_id, []).append((frame.second, clip.action_id))
+    digest_of = {video.video_id: video.sha256 for video in release.videos}
+
+    seconds: list[SecondPrediction] = []
+    points: list[PointPrediction] = []
+    extracted = extract_features(files, features, checkpoint.settings.features)
+    for video in progress(extracted, "ground", total=len(files)):
+        if video.source_sha256 != digest_of[video.video_id]:
+            logger.warning(
+                "%s: not the file that the release was made of; points may not fit",
+                files[video.video_id],
+            )
+        pool, frames_wanted = pools[video.video_id], wanted.get(video.video_id, [])
+        mine, places = _predict(checkpoint, video, pool, frames_wanted)
+        seconds += mine
+        points += places
+    write_predictions(output, system_of(checkpoint), seconds, points)
+    return len(seconds), len(points)
+
+
+def ground_video(
+    checkpoint: Checkpoint, video: Path, actions: Sequence[Action], output: Path
+) -> tuple[int, int]:
+    """Predict every second of one video; points are given for the predicted actions.
+
+    Returns:
+        How many seconds and how many points were written.
+    """
+    ((video_id, file),) = frames.find_videos(video).items()
+    features = read_features(file, video_id, checkpoint.settings.features)
+    seconds, points = _predict(checkpoint, features, actions, ())
+    write_predictions(output, system_of(checkpoint), seconds, points)
+    return len(seconds), len(points)
+
+
+def videos_of(release: Release, folder: Path) -> dict[str, Path]:
+    """Return the file of each video of a release.
+
+    Raises:
+        InputError: one is missing; some are named.
+    """
+    files = frames.find_videos(folder)
+    missing = sorted(v.video_id for v in release.videos if v.video_id not in files)
+    if missing:
+        raise InputError(
+            f"{folder}: lacks {len(missing)} of the release's {len(release.videos)} videos "
+            f"({', '.join(missing[:3])}); file names without suffix are the ids"
+        )
+    return {video.video_id: files[video.video_id] for video in release.videos}
+
+
+def actions_from(text: str) -> tuple[Action, ...]:
+    """Return the actions of a file (one phrase a line) or of a comma-separated list.
+
+    >>> [action.action_id for action in actions_from("cut carrot, stir soup")]
+    ['cut-carrot', 'stir-soup']
+
+    Raises:
+        InputError: there is none, or a phrase holds no letter.
+    """
+    path = Path(text)
+    phrases = path.read_text(encoding="utf-8").splitlines() if path.is_file() else text.split(",")
+    found = {action_id_for(p): p.strip() for p in phrases if p.strip()}
+    if not found:
+        raise InputError(f"{text!r}: no action; give phrases between commas or a file of phrases")
+    return tuple(Action(action_id, phrase) for action_id, phrase in sorted(found.items()))
+
+
+def _predict(
+    checkpoint: Checkpoint,
+    video: VideoFeatures,
+    pool: Sequence[Action],
+    wanted: Iterable[tuple[int, str]],
+) -> tuple[list[SecondPrediction], list[PointPrediction]]:
+    settings = checkpoint.settings.inference
+    scores = score_video(checkpoint, video, pool)
+    seconds = second_predictions(scores, settings.background_threshold)
+    chosen = [(s.second, s.action_id) for s in seconds if s.action_id is not None]
+    return seconds, point_predictions(scores, [*wanted, *chosen], settings.mask_threshold)

@@ -1,0 +1,164 @@
+"""Checkpoints: trained weights, and beside them everything needed to use or repeat them.
+
+    OUT/model.safetensors   the weights
+    OUT/config.json         settings, vocabulary, what it was trained on, the weights' SHA-256
+    OUT/metrics.jsonl       losses and validation figures
+    OUT/resume.pt           only while a run is unfinished: weights, optimiser, step
+
+A checkpoint's digest is the SHA-256 of its config.json, which holds the weights' digest: no clock,
+no path, so the same run twice has the same name. Loading is strict.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import safetensors
+import safetensors.torch
+import torch
+
+from dataset_builder import tables
+from dataset_builder.errors import InputError
+from stg_model.config import Settings, settings_from_json
+from stg_model.errors import CheckpointError
+from stg_model.features.tiny import TinyBackbone
+from stg_model.network.model import GroundingModel
+from stg_model.training.narrations import Vocabulary
+
+FORMAT = "grounding-checkpoint"
+FORMAT_VERSION = 1
+WEIGHTS_NAME = "model.safetensors"
+CONFIG_NAME = "config.json"
+RESUME_NAME = "resume.pt"
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """A model ready for use; `trained_on` says on what, in plain JSON values."""
+
+    model: GroundingModel
+    settings: Settings
+    vocabulary: Vocabulary
+    trained_on: Mapping[str, Any]
+    digest: str = ""
+
+
+def build_model(settings: Settings, n_words: int) -> GroundingModel:
+    """Return a fresh model; its weights come from torch's global generator."""
+    backbone = TinyBackbone(settings.network)
+    return GroundingModel(backbone, backbone.token_dim, n_words, settings)
+
+
+def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> Checkpoint:
+    """Write a checkpoint and return it with its digest.
+
+    The config is written last: a folder that has one is complete.
+    """
+    weights = {name: t.contiguous() for name, t in checkpoint.model.state_dict().items()}
+    with tables.replaced_file(folder / WEIGHTS_NAME) as temporary:
+        safetensors.torch.save_file(weights, temporary)
+    config = {
+        "format": FORMAT,
+        "format_version": FORMAT_VERSION,
+        "settings": checkpoint.settings.to_json(),
+        "settings_digest": checkpoint.settings.digest,
+        "vocabulary": list(checkpoint.vocabulary.words),
+        "trained_on": dict(checkpoint.trained_on),
+        "weights_sha256": tables.sha256_file(folder / WEIGHTS_NAME),
+    }
+    text = tables.canonical_json(config)
+    with tables.replaced_file(folder / CONFIG_NAME) as temporary:
+        temporary.write_text(text, encoding="utf-8", newline="")
+    return replace(checkpoint, digest=tables.sha256_bytes(text.encode()))
+
+
+def load_checkpoint(folder: Path) -> Checkpoint:
+    """Read a checkpoint, in evaluation mode.
+
+    Raises:
+        CheckpointError: a file is missing or damaged, or the weights are not those of the config.
+        SettingsError: the config holds settings that this version does not know.
+    """
+    config_path, weights_path = folder / CONFIG_NAME, folder / WEIGHTS_NAME
+    if not config_path.is_file() and (folder / RESUME_NAME).is_file():
+        raise CheckpointError(f"{folder}: training is unfinished; run the same train command again")
+    try:
+        config = tables.read_json(config_path)
+    except InputError as error:
+        raise CheckpointError(f"{error}; give the folder that train wrote") from error
+    if not isinstance(config, dict) or config.get("format") != FORMAT:
+        raise CheckpointError(f"{config_path}: is no {FORMAT}")
+    if config.get("format_version") != FORMAT_VERSION:
+        raise CheckpointError(
+            f"{config_path}: format_version {config.get('format_version')!r} is not "
+            f"{FORMAT_VERSION}; train again with this version"
+        )
+    try:
+        settings = settings_from_json(config["settings"], str(config_path))
+        vocabulary = Vocabulary(tuple(config["vocabulary"]))
+        trained_on, weights_sha256 = config["trained_on"], config["weights_sha256"]
+    except KeyError as error:
+        raise CheckpointError(f"{config_path}: lacks {error}") from error
+    if not weights_path.is_file() or tables.sha256_file(weights_path) != weights_sha256:
+        raise CheckpointError(
+            f"{weights_path}: missing or not the weights that {CONFIG_NAME} describes; "
+            "copy the whole folder again"
+        )
+    model = build_model(settings, len(vocabulary.words))
+    load_weights(model, weights_path)
+    digest = tables.sha256_file(config_path)
+    return Checkpoint(model.eval(), settings, vocabulary, trained_on, digest)
+
+
+def load_weights(model: GroundingModel, path: Path) -> None:
+    """Load weights; every tensor must be expected, present and of its shape.
+
+    Raises:
+        CheckpointError: one is not; it is named.
+    """
+    try:
+        model.load_state_dict(safetensors.torch.load_file(path), strict=True)
+    except (RuntimeError, OSError, safetensors.SafetensorError) as error:
+        raise CheckpointError(f"{path}: does not fit the model: {error}") from error
+
+
+def save_progress(
+    folder: Path, model: GroundingModel, optimiser: torch.optim.Optimizer, step: int, run: str
+) -> None:
+    """Save what a cut run needs to go on after `step` steps; `run` names the run's inputs."""
+    with tables.replaced_file(folder / RESUME_NAME) as temporary:
+        torch.save(
+            {
+                "run": run,
+                "step": step,
+                "model": model.state_dict(),
+                "optimiser": optimiser.state_dict(),
+            },
+            temporary,
+        )
+
+
+def load_progress(
+    folder: Path, model: GroundingModel, optimiser: torch.optim.Optimizer, run: str
+) -> int:
+    """Restore a cut run and return the number of steps that it had done; 0 when there is none.
+
+    Raises:
+        CheckpointError: the state belongs to other settings or other data.
+    """
+    path = folder / RESUME_NAME
+    if not path.is_file():
+        return 0
+    state = torch.load(path, weights_only=True)
+    if state["run"] != run:
+        raise CheckpointError(
+            f"{path}: an unfinished run with other settings or data; "
+            "repeat its command, choose another folder, or pass --force to start afresh"
+        )
+    model.load_state_dict(state["model"], strict=True)
+    optimiser.load_state_dict(state["optimiser"])
+    step: int = state["step"]
+    return step
