@@ -1,0 +1,176 @@
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import pytest
+
+from dataset_builder import tables
+from dataset_builder.errors import InputError
+from dataset_builder.geometry import Box
+from dataset_builder.predictions import Predictions, System, read_predictions, write_predictions
+from stg_model.evaluation import EvaluationSettings, evaluate
+from stg_model.evaluation.report import METRICS
+
+BOX = Box(0.2, 0.2, 0.4, 0.4)
+
+
+@pytest.fixture(scope="module")
+def right(two_videos, make_perfect):
+    return make_perfect(two_videos)
+
+
+def test_perfect_predictions_score_one_in_every_metric(two_videos, right):
+    (row,) = evaluate(two_videos, right).systems
+    assert row.metrics == dict.fromkeys(METRICS, 1.0)
+    assert (row.kind, row.missing) == ("submitted", {})
+
+
+def test_perfect_predictions_score_one_after_a_round_through_their_file(
+    two_videos, right, tmp_path
+):
+    path = tmp_path / "predictions.jsonl"
+    write_predictions(path, right.system, right.seconds.values(), right.points.values())
+    report = evaluate(two_videos, read_predictions(path))
+    assert report.to_json() == evaluate(two_videos, right).to_json()
+
+
+def test_the_report_counts_what_was_scored_and_what_was_not(two_videos, right):
+    report = evaluate(two_videos, right)
+    assert report.counts == {
+        "videos": 2,
+        "clips": 3,
+        "seconds": 15,
+        "frames_with_box": 6,
+        "frames_without_box": 2,
+    }
+    assert report.systems[0].counts == {
+        "records": 21,
+        "records_of_other_videos": 0,
+        "records_past_the_end": 0,
+        "records_of_unknown_actions": 0,
+        "frames_hit": 6,
+        "frames_without_point": 0,
+        "seconds_scored": 13,
+        "seconds_ignored": 2,
+        "seconds_without_record": 0,
+        "clips_aligned": 3,
+        "seconds_aligned": 15,
+        "videos_too_short_to_align": 0,
+    }
+
+
+def test_a_system_that_only_points_has_no_temporal_numbers_but_the_reason(two_videos, right):
+    (row,) = evaluate(two_videos, replace(right, seconds={})).systems
+    assert row.metrics["pointing"] == 1
+    assert all(row.metrics[name] is None for name in METRICS if name != "pointing")
+    assert set(row.missing.values()) == {"the predictions hold no second records"}
+    assert row.missing.keys() == METRICS.keys() - {"pointing"}
+
+
+def test_a_system_that_only_names_actions_has_no_places_but_the_reason(two_videos, right):
+    (row,) = evaluate(two_videos, replace(right, points={})).systems
+    assert (row.metrics["temporal_iou"], row.metrics["pointing"]) == (1, None)
+    assert row.missing == dict.fromkeys(
+        ("pointing", "iou_pointing", "iou_pointing_micro"), "the predictions hold no point records"
+    )
+
+
+def test_an_empty_file_has_no_number_at_all(two_videos):
+    (row,) = evaluate(two_videos, Predictions(System("silent"))).systems
+    assert set(row.metrics.values()) == {None}
+    assert row.missing.keys() == METRICS.keys()
+
+
+def test_records_that_no_metric_reads_are_counted(two_videos, right):
+    second = right.seconds["a", 0]
+    point = right.points["a", 1, "cut"]
+    more = replace(
+        right,
+        seconds={
+            **right.seconds,
+            ("other", 0): replace(second, video_id="other"),
+            ("a", 10): replace(second, second=10),
+            ("b", 4): replace(right.seconds["b", 4], action_id="juggle"),
+        },
+        points={**right.points, ("a", 1, "juggle"): replace(point, action_id="juggle")},
+    )
+    row = evaluate(two_videos, more).systems[0]
+    assert row.counts["records_of_other_videos"] == 1
+    assert row.counts["records_past_the_end"] == 1
+    assert row.counts["records_of_unknown_actions"] == 2
+    assert row.metrics["iou_pointing"] == 1
+    assert row.metrics["iou_pointing_micro"] == pytest.approx(6 / 7)
+
+
+def test_predictions_for_another_release_are_refused(two_videos, right):
+    others = {("x", s): replace(r, video_id="x") for (_, s), r in right.seconds.items()}
+    with pytest.raises(InputError, match=r"'perfect': none of the 10 records .* first is 'x'"):
+        evaluate(two_videos, replace(right, seconds=others, points={}))
+
+
+def test_baselines_stand_beside_the_system_in_order(two_videos, right):
+    middle = replace(right, system=System("middle"), seconds={})
+    report = evaluate(two_videos, right, baselines=[middle, right])
+    assert [(row.system.name, row.kind) for row in report.systems] == [
+        ("perfect", "submitted"),
+        ("middle", "baseline"),
+        ("perfect", "baseline"),
+    ]
+
+
+def test_the_json_holds_what_consumers_read(two_videos, right):
+    release = replace(two_videos, digest="d" * 64)
+    settings = EvaluationSettings(clips="all")
+    found = evaluate(release, replace(right, seconds={}), settings).to_json()
+    assert tables.compact_json(found)
+    assert found["release"] == {"name": "small", "version": "1.0.0", "digest": "d" * 64}
+    assert found["settings_digest"] == settings.digest
+    assert found["settings"]["clips"] == "all"
+    (row,) = found["systems"]
+    assert (row["name"], row["kind"], row["n_frames"]) == ("perfect", "submitted", 6)
+    assert row["pointing"] == 1
+    assert row["temporal_iou"] is None
+    assert row["missing"]["temporal_iou"] == "the predictions hold no second records"
+    assert row["system"]["name"] == "perfect"
+
+
+def test_the_table_is_aligned_and_names_rules_counts_and_reasons(two_videos, right):
+    middle = replace(right, system=System("middle of the frame"), seconds={})
+    report = evaluate(replace(two_videos, digest="d" * 64), right, baselines=[middle])
+    lines = report.to_text().splitlines()
+    assert f"release small 1.0.0  sha256 {'d' * 64}" in lines
+    assert f"rules sha256 {report.settings.digest}" in lines
+    assert "  point_in_box: closed" in lines
+    assert "scored: videos 2, clips 3, seconds 15, frames with box 6, frames without box 2" in lines
+    start = next(n for n, line in enumerate(lines) if line.startswith("system"))
+    heading, first, second = lines[start : start + 3]
+    assert len(heading) == len(first) == len(second)
+    assert first.split() == ["perfect", *["1.0000"] * len(METRICS)]
+    assert second.startswith("middle of the frame (baseline)")
+    assert second.split()[-len(METRICS) :] == ["1.0000", *["-"] * 5]
+    assert lines[-1] == (
+        "middle of the frame: no IoU+Pointing, (micro), temporal IoU, temporal IoD, MoF: "
+        "the predictions hold no second records"
+    )
+
+
+def test_the_order_of_the_release_and_of_the_records_does_not_matter(two_videos, right):
+    backwards = replace(
+        two_videos,
+        videos=two_videos.videos[::-1],
+        clips=two_videos.clips[::-1],
+        frames=two_videos.frames[::-1],
+        boxes=dict(reversed(two_videos.boxes.items())),
+    )
+    found = replace(
+        right,
+        seconds=dict(reversed(right.seconds.items())),
+        points=dict(reversed(right.points.items())),
+    )
+    assert evaluate(backwards, found).to_json() == evaluate(two_videos, right).to_json()
+
+
+def test_every_number_is_finite(two_videos, right):
+    row = evaluate(two_videos, right).systems[0]
+    assert all(value is not None and math.isfinite(value) for value in row.metrics.values())

@@ -1,0 +1,179 @@
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from dataset_builder.domain import Action, Clip, Segment, Video
+from dataset_builder.errors import InputError
+from dataset_builder.geometry import Box, Point
+from dataset_builder.predictions import read_predictions, write_predictions
+from dataset_builder.release import Consensus, Release
+from stg_model.baselines.centre_point import centre_point
+from stg_model.baselines.fixed_box import fixed_box
+from stg_model.baselines.random_point import random_point
+from stg_model.baselines.strongest_motion import motion_points, strongest, strongest_motion
+from stg_model.baselines.trivial import trivial_baselines
+
+WIDTH, HEIGHT, RATE, N_SECONDS = 160, 128, 8, 4
+
+
+def release_of(n_videos: int = 2) -> Release:
+    """Return videos v0, v1, ... with "cut" at seconds 0..2 and "stir" at second 2 and 3."""
+    videos = [Video(f"v{n}", WIDTH, HEIGHT, float(N_SECONDS), "") for n in range(n_videos)]
+    clips = [
+        Clip(f"{video.video_id}-{action}", video.video_id, action, segment)
+        for video in videos
+        for action, segment in (("cut", Segment(0, 3)), ("stir", Segment(2, 4)))
+    ]
+    frames = [
+        Consensus(
+            c.clip_id, second, float(second), "", WIDTH, HEIGHT, 5, 5, 5, None, None, None, True, ""
+        )
+        for c in clips
+        for second in range(int(c.segment.start_s), int(c.segment.end_s))
+    ]
+    boxes = {(frame.clip_id, frame.second): Box(0.1, 0.1, 0.4, 0.4) for frame in frames}
+    return Release(
+        name="small",
+        version="1.0.0",
+        derivation="none",
+        videos=tuple(videos),
+        actions=(Action("cut", "cut"), Action("stir", "stir")),
+        clips=tuple(clips),
+        frames=tuple(frames),
+        answers=(),
+        boxes=boxes,
+        rules=dict.fromkeys(boxes, "exact"),
+        tubes=(),
+    )
+
+
+def film(path: Path, corners: dict[int, tuple[int, int]]) -> Path:
+    """Write an H.264 file on which a square jumps, each second near its corner (x, y) in pixels."""
+    backdrop = np.random.default_rng(0).integers(80, 120, (HEIGHT, WIDTH, 3), dtype=np.uint8)
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=RATE)
+        stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
+        for n in range(RATE * N_SECONDS):
+            image = backdrop.copy()
+            if n // RATE in corners:
+                x, y = corners[n // RATE]
+                x += 10 * (n % 2 + n // 2 % 2)
+                image[y : y + 16, x : x + 16] = 250
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
+        container.mux(stream.encode())
+    return path
+
+
+def test_the_centre_and_the_fixed_box_answer_every_frame_and_name_no_action():
+    release = release_of()
+    for found, box in (
+        (centre_point(release), None),
+        (fixed_box(release), Box(0.25, 0.25, 0.75, 0.75)),
+    ):
+        assert found.seconds == {}
+        assert sorted(found.points) == sorted(
+            (f"v{n}", second, action)
+            for n in range(2)
+            for second, action in [
+                (0, "cut"), (1, "cut"), (2, "cut"), (2, "stir"), (3, "stir"),
+            ]
+        )  # fmt: skip
+        assert {(p.point, p.box) for p in found.points.values()} == {(Point(0.5, 0.5), box)}
+
+
+def test_random_answers_are_uniform_over_actions_background_and_places():
+    found = random_point(release_of(400))
+    said = Counter(record.action_id for record in found.seconds.values())
+    assert len(found.seconds) == 400 * N_SECONDS
+    assert set(said) == {"cut", "stir", None}
+    assert min(said.values()) > 400 * N_SECONDS / 3 * 0.9
+    xy = np.array([(p.point.x, p.point.y) for p in found.points.values()])
+    assert np.allclose(xy.mean(axis=0), 0.5, atol=0.02)
+    assert np.allclose(xy.std(axis=0), 12**-0.5, atol=0.02)
+
+
+def test_the_random_baseline_says_what_its_scores_say():
+    for record in random_point(release_of()).seconds.values():
+        scores = {**record.scores, None: record.background}
+        assert max(scores, key=lambda name: scores[name]) == record.action_id
+
+
+def test_the_random_baseline_depends_on_its_seed_and_not_on_the_order_of_the_release():
+    release = release_of()
+    backwards = Release(
+        **{
+            name: getattr(release, name)
+            for name in ("name", "version", "derivation", "actions", "answers", "boxes", "rules")
+        },
+        videos=release.videos[::-1],
+        clips=release.clips[::-1],
+        frames=release.frames[::-1],
+        tubes=(),
+    )
+    assert random_point(backwards) == random_point(release)
+    assert random_point(release, seed=1).points != random_point(release).points
+
+
+def test_the_strongest_motion_is_where_two_images_differ_most():
+    before = np.zeros((56, 56))
+    after = before.copy()
+    after[40:44, 10:14] = 90
+    after[5, 50] = 255  # one bright pixel is less than a moving thing
+    found = strongest(before, after)
+    assert found.x == pytest.approx(12 / 56, abs=5 / 56)
+    assert found.y == pytest.approx(42 / 56, abs=5 / 56)
+
+
+def test_without_any_motion_the_answer_is_the_middle():
+    assert strongest(np.full((56, 56), 7.0), np.full((56, 56), 7.0)) == Point(0.5, 0.5)
+
+
+def test_the_motion_is_found_in_a_real_video_second_by_second(tmp_path):
+    corners = {0: (10, 10), 1: (120, 96), 3: (10, 96)}
+    found = motion_points(film(tmp_path / "v0.mp4", corners), [3, 0, 1])
+    for point, second in zip(found, [3, 0, 1], strict=True):
+        x, y = corners[second]
+        assert point.x * WIDTH == pytest.approx(x + 18, abs=20)
+        assert point.y * HEIGHT == pytest.approx(y + 8, abs=20)
+
+
+def test_the_motion_baseline_answers_every_frame_from_its_own_video(tmp_path):
+    videos = {
+        "v0": film(tmp_path / "v0.mp4", dict.fromkeys(range(4), (10, 10))),
+        "v1": film(tmp_path / "v1.mp4", dict.fromkeys(range(4), (120, 96))),
+    }
+    found = strongest_motion(release_of(), videos)
+    assert found.points.keys() == centre_point(release_of()).points.keys()
+    assert found.seconds == {}
+    for key, answer in found.points.items():
+        assert (answer.point.x < 0.4) == (key[0] == "v0")
+
+
+def test_a_video_that_is_not_there_is_named(tmp_path):
+    videos = {"v0": film(tmp_path / "v0.mp4", {})}
+    with pytest.raises(InputError, match="video 'v1' of release 'small' is not among the files"):
+        strongest_motion(release_of(), videos)
+
+
+def test_motion_joins_the_trivial_baselines_where_videos_are_given(tmp_path):
+    names = [found.system.name for found in trivial_baselines(release_of())]
+    assert names == ["centre point", "fixed box", "random"]
+    for n in range(2):
+        film(tmp_path / f"v{n}.mp4", {})
+    names = [found.system.name for found in trivial_baselines(release_of(), tmp_path)]
+    assert names == ["centre point", "fixed box", "random", "strongest motion"]
+
+
+def test_baselines_can_be_written_as_a_predictions_file(tmp_path):
+    for number, found in enumerate(trivial_baselines(release_of())):
+        path = tmp_path / f"{number}.jsonl"
+        write_predictions(path, found.system, found.seconds.values(), found.points.values())
+        read = read_predictions(path)
+        assert read.system == found.system
+        assert read.seconds == found.seconds
+        assert read.points.keys() == found.points.keys()
