@@ -1,1 +1,6 @@
-"""A rendered, narrated world with exact truth, which needs no download."""
+"""The rendered, narrated world: real videos of named actions whose truth is known exactly."""
+
+from stg_model.world.scene import WorldSettings
+from stg_model.world.world import render_world
+
+__all__ = ["WorldSettings", "render_world"]
