@@ -14,6 +14,22 @@ from dataset_builder import console
 from dataset_builder.errors import OutputError
 from stg_model.errors import ModelError
 
+SETTINGS_FILE = click.option(
+    "--config", type=click.Path(path_type=Path), help="Settings as TOML sections."
+)
+SETTINGS_CHANGES = click.option(
+    "--set",
+    "changes",
+    multiple=True,
+    metavar="SECTION.KEY=VALUE",
+    help="Change one setting; may be repeated.",
+)
+FEATURES = click.option(
+    "--features",
+    type=click.Path(path_type=Path),
+    help="Store of extract-features to read from and add to.",
+)
+
 
 @click.group(cls=console.commands(ModelError))
 @click.option("--verbose", is_flag=True, help="More log lines on stderr.")
@@ -71,3 +87,204 @@ def evaluate(
         with tables.replaced_file(output) as temporary:
             temporary.write_text(tables.canonical_json(report.to_json()), encoding="utf-8")
     click.echo(tables.compact_json(report.to_json()) if as_json else report.to_text())
+
+
+@main.command("render-world")
+@click.argument("out", type=click.Path(path_type=Path, file_okay=False))
+@click.option("--seed", default=0, show_default=True, help="Another seed, another world.")
+@click.option("--train", default=100, show_default=True, help="Videos to learn from.")
+@click.option("--validation", default=8, show_default=True, help="Videos to tune thresholds on.")
+@click.option("--held-out", default=16, show_default=True, help="Videos to score on.")
+@click.option("--open", "open_videos", default=8, show_default=True, help="Videos to pre-label.")
+@click.option("--fps", default=8, show_default=True, help="Frames a second, a multiple of 4.")
+@click.option(
+    "--narration-shift",
+    type=(float, float),
+    default=(0.0, 3.5),
+    show_default=True,
+    metavar="MEAN SD",
+    help="Seconds by which sentences come late; '5 2' lags.",
+)
+@click.option("--processes", default=2, show_default=True, help="Videos drawn at once.")
+@click.option("--force", is_flag=True, help="Replace a world of other settings.")
+def render_world(
+    out: Path,
+    *,
+    seed: int,
+    train: int,
+    validation: int,
+    held_out: int,
+    open_videos: int,
+    fps: int,
+    narration_shift: tuple[float, float],
+    processes: int,
+    force: bool,
+) -> None:
+    """Render narrated videos of named actions, with their exact truth, into the folder OUT."""
+    from stg_model.world import WorldSettings, render_world  # noqa: PLC0415 - see the module's head
+
+    settings = WorldSettings(
+        seed=seed,
+        train=train,
+        validation=validation,
+        held_out=held_out,
+        open=open_videos,
+        frames_per_second=fps,
+        shift_mean_s=narration_shift[0],
+        shift_sd_s=narration_shift[1],
+    )
+    render_world(out, settings, force=force, processes=processes)
+    click.echo(out)
+
+
+@main.command(name="extract-features")
+@click.argument("videos", type=click.Path(path_type=Path))
+@click.argument("out", type=click.Path(path_type=Path))
+@SETTINGS_FILE
+@SETTINGS_CHANGES
+def extract_features(
+    *, videos: Path, out: Path, config: Path | None, changes: tuple[str, ...]
+) -> None:
+    """Save what the model reads of each video in the folder VIDEOS; run again to go on."""
+    from dataset_builder import frames
+    from stg_model.config import load_settings
+    from stg_model.features import store
+
+    settings = load_settings(config, changes)
+    files = frames.find_videos(videos)
+    extracted = store.extract_features(files, out, settings.features)
+    n_videos = sum(1 for _ in console.progress(extracted, "features", total=len(files)))
+    click.echo(f"{n_videos} of {len(files)} videos in {out}")
+
+
+@main.command()
+@click.argument("out", type=click.Path(path_type=Path))
+@click.option("--videos", type=click.Path(path_type=Path), required=True, help="Folder of videos.")
+@click.option(
+    "--transcripts",
+    type=click.Path(path_type=Path),
+    required=True,
+    help="Their narration: JSON in HowTo100M's layout.",
+)
+@click.option(
+    "--validation",
+    type=click.Path(path_type=Path),
+    help="Folder with videos/ and truth/: finds the thresholds; never reaches the weights.",
+)
+@SETTINGS_FILE
+@SETTINGS_CHANGES
+@FEATURES
+@click.option("--force", is_flag=True, help="Start afresh in a folder that holds a run.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON line.")
+def train(
+    *,
+    out: Path,
+    videos: Path,
+    transcripts: Path,
+    validation: Path | None,
+    config: Path | None,
+    changes: tuple[str, ...],
+    features: Path | None,
+    force: bool,
+    as_json: bool,
+) -> None:
+    """Learn from narrated videos alone and write a checkpoint into the folder OUT.
+
+    A run that was cut goes on when the same command is given again.
+    """
+    from dataset_builder import tables
+    from stg_model.config import load_settings
+    from stg_model.inference.calibration import calibrate_on
+    from stg_model.training.learn import finish, learn
+
+    settings = load_settings(config, changes)
+    store = features or out / "features"
+    checkpoint = learn(out, videos, transcripts, settings, store, force=force)
+    if validation:
+        checkpoint = calibrate_on(checkpoint, validation, store)
+    checkpoint = finish(out, checkpoint)
+    figures = checkpoint.trained_on.get("validation")
+    if as_json:
+        click.echo(tables.compact_json({"digest": checkpoint.digest, "validation": figures}))
+        return
+    click.echo(f"checkpoint {checkpoint.digest[:12]} in {out}")
+    for name, value in (figures or {}).items():
+        click.echo(f"  {name:<21} {value}")
+
+
+@main.command()
+@click.argument("checkpoint", type=click.Path(path_type=Path))
+@click.option("--videos", type=click.Path(path_type=Path), help="Folder of the release's videos.")
+@click.option("--release", type=click.Path(path_type=Path), help="Release to predict.")
+@click.option("--video", type=click.Path(path_type=Path), help="Or: one video file ...")
+@click.option("--actions", help="... and its actions, between commas or in a file, one a line.")
+@click.option(
+    "--output", type=click.Path(path_type=Path), required=True, help="Predictions file to write."
+)
+@FEATURES
+@click.option("--force", is_flag=True, help="Overwrite the output.")
+def ground(
+    *,
+    checkpoint: Path,
+    videos: Path | None,
+    release: Path | None,
+    video: Path | None,
+    actions: str | None,
+    output: Path,
+    features: Path | None,
+    force: bool,
+) -> None:
+    """Say when and where actions happen: in a release's videos, or in one video."""
+    from dataset_builder.release import read_release
+    from stg_model.inference.predicting import actions_from, ground_release, ground_video
+    from stg_model.training.checkpoint import load_checkpoint
+
+    _refuse_existing(output, force=force)
+    if videos and release and not (video or actions):
+        n_seconds, n_points = ground_release(
+            load_checkpoint(checkpoint), videos, read_release(release), output, features
+        )
+    elif video and actions and not (videos or release):
+        n_seconds, n_points = ground_video(
+            load_checkpoint(checkpoint), video, actions_from(actions), output
+        )
+    else:
+        raise click.UsageError("give --videos and --release, or --video and --actions")
+    click.echo(f"{n_seconds} seconds, {n_points} points in {output}")
+
+
+@main.command()
+@click.argument("checkpoint", type=click.Path(path_type=Path))
+@click.option("--videos", type=click.Path(path_type=Path), required=True, help="Folder of videos.")
+@click.option(
+    "--clips",
+    type=click.Path(path_type=Path),
+    required=True,
+    help="CSV with video_id,start_s,end_s,action.",
+)
+@click.option(
+    "--output", type=click.Path(path_type=Path), required=True, help="Prelabels file to write."
+)
+@FEATURES
+@click.option("--force", is_flag=True, help="Overwrite the output.")
+def prelabel(
+    *,
+    checkpoint: Path,
+    videos: Path,
+    clips: Path,
+    output: Path,
+    features: Path | None,
+    force: bool,
+) -> None:
+    """Suggest a centre for each frame of some clips, for annot-server import-prelabels."""
+    from stg_model.inference import prelabelling
+    from stg_model.training.checkpoint import load_checkpoint
+
+    _refuse_existing(output, force=force)
+    n_frames = prelabelling.prelabel(load_checkpoint(checkpoint), videos, clips, output, features)
+    click.echo(f"{n_frames} frames in {output}")
+
+
+def _refuse_existing(output: Path, *, force: bool) -> None:
+    if output.exists() and not force:
+        raise OutputError(f"{output}: exists already; choose another place or pass --force")
