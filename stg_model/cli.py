@@ -81,7 +81,7 @@ def evaluate(
         truth,
         read_predictions(predictions),
         EvaluationSettings(clips=clips),
-        trivial_baselines(truth, videos),
+        trivial_baselines(truth, videos, clips),
     )
     if output:
         with tables.replaced_file(output) as temporary:
