@@ -121,7 +121,7 @@ def render_world(
     force: bool,
 ) -> None:
     """Render narrated videos of named actions, with their exact truth, into the folder OUT."""
-    from stg_model.world import WorldSettings, render_world  # noqa: PLC0415 - see the module's head
+    from stg_model.world import WorldSettings, render_world
 
     settings = WorldSettings(
         seed=seed,

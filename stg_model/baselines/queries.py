@@ -12,11 +12,19 @@ Query = tuple[str, int, str]
 """`(video_id, second, action_id)`, the key of a point in the predictions file."""
 
 
-def frame_queries(release: Release) -> list[Query]:
-    """Return one query for each frame, sorted; clips of one action that overlap share theirs."""
-    clips = {clip.clip_id: clip for clip in release.clips}
-    found = ((clips[frame.clip_id], frame.second) for frame in release.frames)
-    return sorted({(clip.video_id, second, clip.action_id) for clip, second in found})
+def frame_queries(release: Release, clips: str = "all") -> list[Query]:
+    """Return one query for each frame, sorted; clips of one action that overlap share theirs.
+
+    `clips="benchmark"` asks about the clips of a benchmark split only.
+    """
+    asked = {clip.clip_id: clip for clip in release.clips if clips == "all" or clip.is_benchmark}
+    return sorted(
+        {
+            (asked[frame.clip_id].video_id, frame.second, asked[frame.clip_id].action_id)
+            for frame in release.frames
+            if frame.clip_id in asked
+        }
+    )
 
 
 def actions_of_videos(release: Release) -> dict[str, list[str]]:

@@ -28,24 +28,27 @@ SQUARE_PX = 9
 STEP_S = 0.25
 
 
-def strongest_motion(release: Release, videos: Mapping[str, Path]) -> Predictions:
-    """Answer every frame of the release from its video; it names no actions.
+def strongest_motion(
+    release: Release, videos: Mapping[str, Path], clips: str = "all"
+) -> Predictions:
+    """Answer the frames of the release from their videos; it names no actions.
 
     Args:
         release: says which seconds of which videos.
         videos: the file of each video, by id.
+        clips: `benchmark` reads the videos of benchmark clips only.
 
     Raises:
-        InputError: a video is missing.
+        InputError: a video is missing; it is named before any is read.
         VideoError: a video cannot be read.
     """
-    points: dict[Query, PointPrediction] = {}
-    by_video = {v: list(found) for v, found in groupby(frame_queries(release), lambda q: q[0])}
-    for video_id in console.progress(by_video, "strongest motion"):
+    queries = frame_queries(release, clips)
+    by_video = {v: list(found) for v, found in groupby(queries, key=lambda query: query[0])}
+    for video_id in by_video:
         if video_id not in videos:
-            raise InputError(
-                f"video {video_id!r} of release {release.name!r} is not among the files"
-            )
+            raise InputError(f"video {video_id!r} of release {release.name!r} has no file")
+    points: dict[Query, PointPrediction] = {}
+    for video_id in console.progress(by_video, "strongest motion"):
         seconds = sorted({second for _, second, _ in by_video[video_id]})
         places = dict(zip(seconds, motion_points(videos[video_id], seconds), strict=True))
         points |= {q: PointPrediction(*q, places[q[1]]) for q in by_video[video_id]}

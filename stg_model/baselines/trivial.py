@@ -13,11 +13,17 @@ from stg_model.baselines.random_point import random_point
 from stg_model.baselines.strongest_motion import strongest_motion
 
 
-def trivial_baselines(release: Release, videos: Path | None = None) -> list[Predictions]:
-    """Return the baselines' predictions; the strongest motion only where its videos are given.
+def trivial_baselines(
+    release: Release, videos: Path | None = None, clips: str = "all"
+) -> list[Predictions]:
+    """Return the baselines' predictions; the strongest motion only where `videos` is given.
+
+    `videos` is the folder with a file for every video of the clips that are scored (`clips`).
 
     Raises:
-        InputError: the folder of videos does not hold every video of the release.
+        InputError: a video is missing there.
     """
     found = [centre_point(release), fixed_box(release), random_point(release)]
-    return [*found, strongest_motion(release, find_videos(videos))] if videos else found
+    if videos:
+        found.append(strongest_motion(release, find_videos(videos), clips))
+    return found

@@ -25,7 +25,7 @@ Score = TypeVar("Score")
 METRICS = {
     "pointing": "pointing",
     "iou_pointing": "IoU+Pointing",
-    "iou_pointing_micro": "(micro)",
+    "iou_pointing_micro": "IoU+P. micro",
     "temporal_iou": "temporal IoU",
     "temporal_iod": "temporal IoD",
     "mof": "MoF",
@@ -99,19 +99,20 @@ class Report:
             values = (row.metrics[metric] for metric in METRICS)
             cells.append([name, *("-" if v is None else f"{v:.4f}" for v in values)])
         lines = [
-            f"release {self.release_name} {self.release_version}  sha256 {self.release_digest}",
-            f"rules sha256 {self.settings.digest}",
-            *(f"  {name}: {rule}" for name, rule in asdict(self.settings).items()),
+            f"release {self.release_name} {self.release_version}, sha256 {self.release_digest}",
             f"scored: {_counts(self.counts)}",
             "",
             *_aligned(cells),
             "",
-            *(f"{row.system.name}: {_counts(row.counts)}" for row in self.systems),
+            f"rules, sha256 {self.settings.digest}:",
+            *(f"  {name} = {rule}" for name, rule in asdict(self.settings).items()),
+            "",
         ]
         for row in self.systems:
+            lines.append(f"{row.system.name}: {_counts(row.counts)}")
             for reason in dict.fromkeys(row.missing.values()):
                 absent = [METRICS[name] for name, why in row.missing.items() if why == reason]
-                lines.append(f"{row.system.name}: no {', '.join(absent)}: {reason}")
+                lines.append(f"  no {', '.join(absent)}: {reason}")
         return "\n".join(lines)
 
 
@@ -227,7 +228,8 @@ def _record_counts(
 
 
 def _counts(counts: Mapping[str, int]) -> str:
-    return ", ".join(f"{name.replace('_', ' ')} {n:,}" for name, n in counts.items())
+    """Return the counts as text, without those that are zero."""
+    return ", ".join(f"{name.replace('_', ' ')} {n:,}" for name, n in counts.items() if n)
 
 
 def _aligned(cells: Sequence[Sequence[str]]) -> list[str]:

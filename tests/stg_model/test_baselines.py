@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import av
@@ -105,15 +106,11 @@ def test_the_random_baseline_says_what_its_scores_say():
 
 def test_the_random_baseline_depends_on_its_seed_and_not_on_the_order_of_the_release():
     release = release_of()
-    backwards = Release(
-        **{
-            name: getattr(release, name)
-            for name in ("name", "version", "derivation", "actions", "answers", "boxes", "rules")
-        },
+    backwards = replace(
+        release,
         videos=release.videos[::-1],
         clips=release.clips[::-1],
         frames=release.frames[::-1],
-        tubes=(),
     )
     assert random_point(backwards) == random_point(release)
     assert random_point(release, seed=1).points != random_point(release).points
@@ -156,8 +153,16 @@ def test_the_motion_baseline_answers_every_frame_from_its_own_video(tmp_path):
 
 def test_a_video_that_is_not_there_is_named(tmp_path):
     videos = {"v0": film(tmp_path / "v0.mp4", {})}
-    with pytest.raises(InputError, match="video 'v1' of release 'small' is not among the files"):
+    with pytest.raises(InputError, match="video 'v1' of release 'small' has no file"):
         strongest_motion(release_of(), videos)
+
+
+def test_motion_asks_for_the_videos_of_the_scored_clips_only(tmp_path):
+    release = release_of()
+    clips = tuple(replace(c, is_benchmark=c.video_id == "v0") for c in release.clips)
+    videos = {"v0": film(tmp_path / "v0.mp4", {})}
+    found = strongest_motion(replace(release, clips=clips), videos, clips="benchmark")
+    assert {video_id for video_id, _, _ in found.points} == {"v0"}
 
 
 def test_motion_joins_the_trivial_baselines_where_videos_are_given(tmp_path):

@@ -139,9 +139,9 @@ def test_the_table_is_aligned_and_names_rules_counts_and_reasons(two_videos, rig
     middle = replace(right, system=System("middle of the frame"), seconds={})
     report = evaluate(replace(two_videos, digest="d" * 64), right, baselines=[middle])
     lines = report.to_text().splitlines()
-    assert f"release small 1.0.0  sha256 {'d' * 64}" in lines
-    assert f"rules sha256 {report.settings.digest}" in lines
-    assert "  point_in_box: closed" in lines
+    assert lines[0] == f"release small 1.0.0, sha256 {'d' * 64}"
+    assert f"rules, sha256 {report.settings.digest}:" in lines
+    assert "  point_in_box = closed" in lines
     assert "scored: videos 2, clips 3, seconds 15, frames with box 6, frames without box 2" in lines
     start = next(n for n, line in enumerate(lines) if line.startswith("system"))
     heading, first, second = lines[start : start + 3]
@@ -150,7 +150,7 @@ def test_the_table_is_aligned_and_names_rules_counts_and_reasons(two_videos, rig
     assert second.startswith("middle of the frame (baseline)")
     assert second.split()[-len(METRICS) :] == ["1.0000", *["-"] * 5]
     assert lines[-1] == (
-        "middle of the frame: no IoU+Pointing, (micro), temporal IoU, temporal IoD, MoF: "
+        "  no IoU+Pointing, IoU+P. micro, temporal IoU, temporal IoD, MoF: "
         "the predictions hold no second records"
     )
 
