@@ -3,7 +3,8 @@
  *
  * Phases (body[data-phase]): "loading" no frame yet; "shown" a frame is in the page and not yet
  * painted; "armed" a press begun now would become an answer (R8); "answered" the mark of the answer
- * stands for a moment; "undoing"; "done" there is no work.
+ * stands for a moment; "undoing"; "done" there is no work. body[data-frame] names the frame and
+ * body[data-unsent] counts what the server has not confirmed.
  */
 
 import { call } from "./api.js";
@@ -356,6 +357,7 @@ for (const button of document.querySelectorAll("[data-close]")) {
 
 function refresh() {
   const waiting = outbox.answers;
+  document.body.dataset.unsent = outbox.size;
   if (outbox.size === 0) {
     clearTimeout(slowTimer);
     slowTimer = null;

@@ -1,0 +1,285 @@
+"""A real server in a process of its own, a real Chromium, and people with invite links.
+
+The server stays for the whole run: each test brings its own person, and every frame has places for
+50 of them, so that all begin at the first clip.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import shutil
+import socket
+import sqlite3
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import pytest
+from playwright.sync_api import Page, expect
+
+from annot_server import accounts
+from annot_server.database import Database, open_engine
+
+CHROMIUM_FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-dev-shm-usage",
+]
+SCENES = {
+    # video: (width, height, seconds, action); the clips are handed out in this order
+    "a_wide": (960, 200, 5, "slice bread"),
+    "b_tall": (200, 640, 5, "pour milk"),
+    "c_tiny": (96, 64, 3, "crack egg"),
+    "d_scene": (640, 360, 30, "stir soup"),
+}
+START_S = 20
+
+
+@pytest.fixture(scope="session")
+def browser_type_launch_args() -> dict[str, Any]:
+    """Drive the Chromium that is installed; playwright's own is never downloaded."""
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
+    if chromium is None:
+        reason = "no chromium on this machine (Debian: apt-get install chromium)"
+        if os.environ.get("CI") == "true":
+            pytest.fail(reason)
+        pytest.skip(reason)
+    return {"executable_path": chromium, "headless": True, "args": CHROMIUM_FLAGS}
+
+
+def run_command(name: str, *args: object) -> str:
+    """Run one of our commands as a person would, and return what it printed."""
+    command = [str(Path(sys.executable).with_name(name)), *map(str, args)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, f"{' '.join(command)}\n{done.stdout}\n{done.stderr}"
+    return done.stdout
+
+
+@pytest.fixture(scope="session")
+def command() -> Callable[..., str]:
+    return run_command
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running server and its home folder."""
+
+    home: Path
+    url: str
+
+    def command(self, *args: object) -> str:
+        return run_command("annot-server", "--home", self.home, *args)
+
+    def rows(self, sql: str, *values: object) -> list[sqlite3.Row]:
+        with sqlite3.connect(self.home / "annotations.db") as connection:
+            connection.row_factory = sqlite3.Row
+            found = connection.execute(sql, values).fetchall()
+        connection.close()
+        return found
+
+    def invite(self, name: str, role: str = "annotator") -> str:
+        """Return the address of a new invite link."""
+        database = Database(open_engine(f"sqlite:///{self.home / 'annotations.db'}"))
+        now = datetime.now(UTC)
+        token = database.write(lambda s: accounts.invite(s, name=name, role=role, now=now))
+        database.close()
+        return f"{self.url}/join/{token}"
+
+
+def start_server(home: Path, settings: dict[str, int]) -> Iterator[Server]:
+    """Make a home, run the server on it, and audit its database in the end (R4)."""
+    run_command("annot-server", "--home", home, "init")
+    config = home / "config.toml"
+    lines = config.read_text().splitlines()
+    for name, value in settings.items():
+        at = next(n for n, line in enumerate(lines) if line.startswith(f"{name} ="))
+        lines[at] = f"{name} = {value}"
+    config.write_text("\n".join(lines) + "\n")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    program = Path(sys.executable).with_name("annot-server")
+    run = [program, "--home", home, "run", "--host", "127.0.0.1", "--port", str(port)]
+    with (home / "server.log").open("w") as log:
+        process = subprocess.Popen(run, stdout=log, stderr=log)
+    server = Server(home, f"http://127.0.0.1:{port}")
+    try:
+        _wait_until_up(server, process)
+        yield server
+    finally:
+        process.terminate()
+        process.wait(timeout=20)
+    server.command("audit")
+
+
+def _wait_until_up(server: Server, process: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + START_S
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            with urllib.request.urlopen(f"{server.url}/static/style.css", timeout=1):
+                return
+        except OSError:
+            time.sleep(0.05)
+    log = (server.home / "server.log").read_text()
+    pytest.fail(f"the server did not come up within {START_S} s:\n{log}")
+
+
+@pytest.fixture(scope="session")
+def run_server() -> Callable[..., Iterator[Server]]:
+    return start_server
+
+
+def write_video(path: Path, width: int, height: int, seconds: int) -> None:
+    """Write a short H.264 video: a disc that moves over a shaded ground, two pictures a second."""
+    rows, columns = np.mgrid[0:height, 0:width]
+    shade = (90 + 90 * rows / height).astype(np.uint8)
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=2)
+        assert isinstance(stream, av.VideoStream)
+        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+        for n in range(2 * seconds):
+            picture = np.stack([shade, shade, shade // 2 + 60], axis=-1)
+            x, y = width * (0.2 + 0.6 * n / (2 * seconds)), height * 0.5
+            disc = np.hypot(columns - x, rows - y) < min(width, height) / 5
+            picture[disc] = (200, 60, 40)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        container.mux(stream.encode())
+
+
+def import_scenes(server_home: Path, folder: Path, names: Sequence[str], *options: object) -> None:
+    """Write the named scenes and import one clip of each whole video."""
+    folder.mkdir()
+    lines = ["video_id,start_s,end_s,action"]
+    for name in names:
+        width, height, seconds, action = SCENES[name]
+        write_video(folder / f"{name}.mp4", width, height, seconds)
+        lines.append(f"{name},0,{seconds},{action}")
+    (folder / "clips.csv").write_text("\n".join(lines) + "\n")
+    arguments = ("import-clips", folder / "clips.csv", "--videos", folder, *options)
+    run_command("annot-server", "--home", server_home, *arguments)
+
+
+@pytest.fixture(scope="session")
+def import_clips() -> Callable[..., None]:
+    return import_scenes
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    home = tmp_path_factory.mktemp("browser") / "home"
+    for running in start_server(home, {"redundancy": 50}):
+        import_scenes(home, home.parent / "videos", list(SCENES))
+        yield running
+
+
+class Annotator:
+    """A person at the page: everything goes through real pointer and key events."""
+
+    def __init__(self, server: Server, page: Page, name: str) -> None:
+        self.server, self.page, self.name = server, page, name
+        self.problems: list[str] = []
+        page.on("pageerror", lambda error: self.problems.append(str(error)))
+
+    def join(self) -> None:
+        """Open the invite link, agree, and wait for the first frame."""
+        self.page.goto(self.server.invite(self.name))
+        self.page.get_by_role("button", name="Agree and start").click()
+        self.wait_for_frame()
+
+    @property
+    def frame_id(self) -> int:
+        return int(self.page.evaluate("document.body.dataset.frame"))
+
+    @property
+    def message(self) -> Any:
+        return self.page.locator("#message")
+
+    def wait_for_frame(self, after: int | None = None) -> int:
+        """Wait until a frame (other than `after`) is armed; return its id."""
+        self.page.wait_for_function(
+            "after => document.body.dataset.phase === 'armed'"
+            " && document.body.dataset.frame !== String(after)",
+            arg=after,
+        )
+        return self.frame_id
+
+    def wait_until_saved(self) -> None:
+        self.page.wait_for_function("document.body.dataset.unsent === '0'")
+
+    def picture(self) -> dict[str, float]:
+        """The displayed picture: x, y, width, height in CSS pixels of the window."""
+        box = self.page.locator("#picture img").bounding_box()
+        assert box is not None
+        return box
+
+    def place(self, x: float, y: float) -> tuple[float, float]:
+        """A place inside the picture near a point of it, in CSS pixels."""
+        box = self.picture()
+        left = box["x"] + min(max(x * box["width"], 0.5), box["width"] - 0.5)
+        top = box["y"] + min(max(y * box["height"], 0.5), box["height"] - 0.5)
+        return left, top
+
+    def click(self, x: float = 0.5, y: float = 0.5, *, touch: bool = False) -> int:
+        """Click (or tap) near a point and wait for the next frame; return the one answered."""
+        frame_id = self.frame_id
+        place = self.place(x, y)
+        if touch:
+            self.page.touchscreen.tap(*place)
+        else:
+            self.page.mouse.click(*place)
+        self.wait_for_frame(after=frame_id)
+        return frame_id
+
+    def click_last(self, x: float, y: float) -> None:
+        """Click near a point of the last frame that there is."""
+        self.page.mouse.click(*self.place(x, y))
+        self.page.wait_for_function("document.body.dataset.phase === 'done'")
+
+    def press(self, key: str) -> int:
+        """Press a key that answers and wait for the next frame; return the one answered."""
+        frame_id = self.frame_id
+        self.page.keyboard.press(key)
+        self.wait_for_frame(after=frame_id)
+        return frame_id
+
+    def answers(self) -> list[sqlite3.Row]:
+        """This person's rows, superseded ones too, in the order they were given."""
+        self.wait_until_saved()
+        return self.server.rows(
+            "SELECT answers.*, clip_id, second FROM answers"
+            " JOIN people ON people.id = person_id JOIN frames ON frames.id = frame_id"
+            " WHERE name = ? ORDER BY answers.id",
+            self.name,
+        )
+
+
+_names = (f"Person {n}" for n in itertools.count(1))
+
+
+@pytest.fixture
+def annotator(server: Server, page: Page) -> Iterator[Annotator]:
+    """A new person whose first frame is on the page."""
+    expect.set_options(timeout=10_000)
+    person = Annotator(server, page, next(_names))
+    person.join()
+    yield person
+    assert person.problems == []
+
+
+@pytest.fixture
+def new_annotator() -> Callable[[Server, Page], Annotator]:
+    return lambda server, page: Annotator(server, page, next(_names))

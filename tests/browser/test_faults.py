@@ -1,0 +1,141 @@
+"""No answer is lost and none arrives twice, whatever the network and the server do."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+pytestmark = pytest.mark.browser
+
+ANSWERS = re.compile("/api/v1/frames/.*/answers")
+
+
+def frames_of(rows):
+    return [row["frame_id"] for row in rows]
+
+
+def test_answers_given_offline_arrive_once_each_when_the_network_is_back(annotator):
+    annotator.page.context.set_offline(True)
+    clicked = [annotator.click(0.2 + 0.1 * n, 0.5) for n in range(3)]
+    expect(annotator.message).to_have_text("Offline: 3 answers kept on this page")
+    annotator.page.context.set_offline(False)
+    assert frames_of(annotator.answers()) == clicked
+    expect(annotator.message).to_have_text("")
+
+
+def test_offline_the_page_goes_on_until_the_prefetched_frames_are_used_up(annotator):
+    annotator.page.context.set_offline(True)
+    clicked = []
+    while len(clicked) < 4:
+        clicked.append(annotator.click(0.2 + 0.1 * len(clicked), 0.5))
+    annotator.page.mouse.click(*annotator.place(0.8, 0.4))
+    expect(annotator.page.locator("#panel-text")).to_contain_text("No connection")
+    annotator.page.context.set_offline(False)
+    annotator.wait_for_frame()
+    assert len(annotator.answers()) == 5
+    assert frames_of(annotator.answers())[:4] == clicked
+
+
+def test_an_answer_whose_reply_was_lost_is_stored_once(annotator):
+    lost = []
+
+    def lose_the_first_reply(route):
+        if lost:
+            route.continue_()
+        else:
+            lost.append(route.fetch().status)
+            route.abort()
+
+    annotator.page.route(ANSWERS, lose_the_first_reply)
+    clicked = [annotator.click(0.3, 0.5), annotator.click(0.6, 0.5)]
+    assert frames_of(annotator.answers()) == clicked
+    assert lost == [201], "the server had stored it, and the page sent it again"
+
+
+def test_an_answer_is_kept_while_the_server_is_out_of_order(annotator):
+    answers = []
+
+    def fail_twice(route):
+        answers.append(route.request.headers["idempotency-key"])
+        if len(answers) <= 2:
+            route.fulfill(status=503, body="<h1>Bad gateway</h1>")
+        else:
+            route.continue_()
+
+    annotator.page.route(ANSWERS, fail_twice)
+    clicked = annotator.click()
+    assert frames_of(annotator.answers()) == [clicked]
+    assert len(answers) == 3
+    assert len(set(answers)) == 1, "one key for one answer"
+
+
+def test_signed_out_the_answers_stay_until_signed_in_again(annotator):
+    context = annotator.page.context
+    cookies = context.cookies()
+    context.clear_cookies()
+    clicked = annotator.click()
+    expect(annotator.message).to_have_text(re.compile("Signed out: 1 answer kept here"))
+    context.add_cookies(cookies)
+    assert frames_of(annotator.answers()) == [clicked]
+    expect(annotator.message).to_have_text("")
+
+
+def test_a_frame_answered_in_another_tab_is_passed_over_with_a_note(annotator, new_annotator):
+    page = annotator.page.context.new_page()
+    other = new_annotator(annotator.server, page)
+    other.name = annotator.name
+    page.goto(annotator.server.url)
+    assert other.wait_for_frame() == annotator.frame_id
+    first = other.click(0.3, 0.3)
+    other.wait_until_saved()
+    annotator.click(0.7, 0.7)
+    expect(annotator.message).to_have_text(re.compile("already complete"))
+    second = annotator.click(0.6, 0.4)
+    assert frames_of(annotator.answers()) == [first, second]
+
+
+def test_a_closed_page_gives_its_leases_back(annotator):
+    held = (
+        "SELECT count(*) AS n FROM leases JOIN people ON people.id = person_id"
+        " WHERE name = ? AND released_at IS NULL"
+    )
+    rows = annotator.server.rows
+    assert rows(held, annotator.name)[0]["n"] > 0
+    annotator.page.goto("about:blank")
+    for _ in range(100):
+        if rows(held, annotator.name)[0]["n"] == 0:
+            break
+        annotator.page.wait_for_timeout(50)
+    assert rows(held, annotator.name)[0]["n"] == 0
+
+
+def test_a_click_just_before_the_page_closes_arrives(annotator):
+    frame_id = annotator.frame_id
+    annotator.page.mouse.click(*annotator.place(0.5, 0.5))
+    annotator.page.goto("about:blank")
+    sql = (
+        "SELECT frame_id FROM answers JOIN people ON people.id = person_id WHERE name = ?"
+    )
+    for _ in range(100):
+        if annotator.server.rows(sql, annotator.name):
+            break
+        annotator.page.wait_for_timeout(50)
+    assert frames_of(annotator.server.rows(sql, annotator.name)) == [frame_id]
+
+
+def test_a_broken_picture_is_skipped_not_answered(annotator):
+    """The rest of the clip goes on."""
+    page = annotator.page
+    page.route("**/media/frames/*", lambda route: route.fulfill(status=200, body="no picture"))
+    page.reload()
+    expect(page.locator("#panel-title")).to_have_text("This picture does not load")
+    frame_id = annotator.wait_for_frame()
+    page.unroute("**/media/frames/*")
+    page.keyboard.press("n")
+    page.keyboard.press("Enter")
+    page.keyboard.press("s")
+    page.get_by_role("button", name="Broken picture").click()
+    page.wait_for_function("id => document.body.dataset.frame !== String(id)", arg=frame_id)
+    assert annotator.answers() == []
