@@ -1,0 +1,154 @@
+"""Fixtures for every package's tests: small snapshots, made from a seed."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from dataset_builder.domain import (
+    Action,
+    Clip,
+    Segment,
+    Video,
+    action_id_for,
+    clip_id_for,
+    frame_seconds,
+)
+from dataset_builder.geometry import Point
+from dataset_builder.snapshot import AnswerRow, FrameRow, Snapshot, write_snapshot
+
+SHAPES = ((1280, 720), (640, 480), (720, 1280))
+PHRASES = ("crack egg", "pour oil", "sauté it", "flip pancake")
+
+
+@dataclass(frozen=True)
+class Crowd:
+    """How simulated people answer: seven people, five of them on each frame."""
+
+    n_people: int = 7
+    error: float = 0.03  # standard deviation of a click, fraction of either side
+    not_visible: float = 0.2  # share of answers on frames where the action can be seen
+    unanswered: float = 0.1  # share of frames that nobody has answered
+    assisted: float = 0.3  # share of answers given with a hint in sight
+
+
+def small_snapshot(seed: int = 0, n_clips: int = 6, crowd: Crowd | None = None) -> Snapshot:
+    """Return a snapshot of three videos (wide, 4:3, portrait).
+
+    Clip 0 and clip 3 share seconds of one video, clip 1 holds no whole second, clip 2 is no
+    benchmark clip, and every fourth frame does not show its action.
+    """
+    rng = np.random.default_rng(seed)
+    crowd = crowd or Crowd()
+    videos = tuple(
+        Video(f"video{i}", w, h, 30.0, _sha(f"video{i}")) for i, (w, h) in enumerate(SHAPES)
+    )
+    actions = tuple(Action(action_id_for(phrase), phrase) for phrase in PHRASES)
+    clips = tuple(_clip(i, videos, actions) for i in range(n_clips))
+    frames, answers = [], []
+    for clip in clips:
+        video = videos[int(clip.video_id.removeprefix("video"))]
+        seconds, is_middle = frame_seconds(clip.segment)
+        for second in seconds:
+            frame = FrameRow(
+                clip.clip_id,
+                second,
+                second + 0.01,
+                _sha(f"{clip.video_id}/{second}"),
+                video.width,
+                video.height,
+                redundancy=5,
+                is_middle_frame=is_middle,
+            )
+            frames.append(frame)
+            answers.extend(_answers(frame, len(frames), crowd, rng))
+    return Snapshot(
+        f"snapshot-{seed}", _sha("snapshot"), videos, actions, clips, *_sorted(frames, answers)
+    )
+
+
+def _clip(index: int, videos: tuple[Video, ...], actions: tuple[Action, ...]) -> Clip:
+    start_s = 3.0 * (index // len(videos)) + (0.5 if index % 2 else 0)
+    segment = Segment(1.2, 1.8) if index == 1 else Segment(start_s, start_s + 5)
+    video, action = videos[index % len(videos)], actions[index % len(actions)]
+    clip_id = clip_id_for(video.video_id, segment, action.action_id)
+    return Clip(clip_id, video.video_id, action.action_id, segment, is_benchmark=index != 2)
+
+
+def _answers(
+    frame: FrameRow, number: int, crowd: Crowd, rng: np.random.Generator
+) -> list[AnswerRow]:
+    people = rng.permutation(crowd.n_people)[: frame.redundancy]
+    centre = rng.random(2)
+    if rng.random() < crowd.unanswered:
+        return []
+    answers = []
+    for person in people:
+        x, y = np.clip(centre + rng.normal(0, crowd.error, 2), 0, 1)
+        is_visible = number % 4 and rng.random() >= crowd.not_visible
+        answers.append(
+            AnswerRow(
+                frame.clip_id,
+                frame.second,
+                f"person-{person}",
+                Point(float(x), float(y)) if is_visible else None,
+                ms_taken=int(rng.integers(400, 4000)),
+                prelabel_shown=bool(rng.random() < crowd.assisted),
+            )
+        )
+    return answers
+
+
+def _sorted(
+    frames: list[FrameRow], answers: list[AnswerRow]
+) -> tuple[tuple[FrameRow, ...], tuple[AnswerRow, ...]]:
+    return (
+        tuple(sorted(frames, key=lambda f: (f.clip_id, f.second))),
+        tuple(sorted(answers, key=lambda a: (a.clip_id, a.second, a.annotator_id))),
+    )
+
+
+def _sha(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def save_snapshot(snapshot: Snapshot, path: Path) -> Path:
+    """Write a snapshot that was made in memory, and return its folder."""
+    write_snapshot(
+        path,
+        snapshot_id=snapshot.snapshot_id,
+        videos=snapshot.videos,
+        actions=snapshot.actions,
+        clips=snapshot.clips,
+        frames=snapshot.frames,
+        answers=snapshot.answers,
+    )
+    return path
+
+
+@pytest.fixture(scope="session")
+def make_snapshot() -> Callable[..., Snapshot]:
+    """Make a snapshot in memory: `make_snapshot(seed=0, n_clips=6, **changes of the crowd)`."""
+
+    def make(seed: int = 0, n_clips: int = 6, **changes: Any) -> Snapshot:
+        return small_snapshot(seed, n_clips, replace(Crowd(), **changes))
+
+    return make
+
+
+@pytest.fixture
+def snapshot_folder(tmp_path: Path) -> Path:
+    """Return the folder of the default small snapshot."""
+    return save_snapshot(small_snapshot(), tmp_path / "snapshot")
+
+
+@pytest.fixture(scope="session")
+def write_snapshot_folder() -> Callable[[Snapshot, Path], Path]:
+    """Write a snapshot made in memory: `write_snapshot_folder(snapshot, path) -> path`."""
+    return save_snapshot
