@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+import pyarrow.parquet as pq
+import pytest
+
+from dataset_builder import tables
+from dataset_builder.build import build_release
+from dataset_builder.errors import InputError
+from dataset_builder.geometry import Box
+from dataset_builder.release import (
+    BOXES,
+    FRAMES,
+    TUBES,
+    counts_of,
+    read_release,
+    tubes_of,
+    write_release,
+)
+from dataset_builder.snapshot import read_snapshot
+
+SCHEMAS = {"frames": FRAMES, "boxes": BOXES, "tubes": TUBES}
+LEFT, RIGHT = Box(0, 0, 0.5, 1), Box(0.5, 0, 1, 1)
+
+
+@pytest.fixture
+def folder(snapshot_folder, tmp_path):
+    release = build_release(read_snapshot(snapshot_folder), name="demo", version="1.0.0")
+    write_release(tmp_path / "release", release)
+    return tmp_path / "release"
+
+
+def change_first(folder, table, **values):
+    path = folder / f"data/{table}.parquet"
+    rows = pq.read_table(path).to_pylist()
+    rows[0].update(values)
+    tables.write_rows(path, SCHEMAS[table], rows)
+    tables.write_sums(folder)
+
+
+def test_tubes_are_one_a_clip_in_time_order_with_gaps_left_open():
+    boxes = {("b", 3): LEFT, ("a", 9): RIGHT, ("a", 2): LEFT, ("a", 3): LEFT}
+    tubes = tubes_of(boxes)
+    assert [(tube.tube_id, list(tube.boxes)) for tube in tubes] == [("a", [2, 3, 9]), ("b", [3])]
+    assert tubes[0].boxes[9] == RIGHT
+
+
+def test_counts_count_rows_clicks_and_stages(folder):
+    release = read_release(folder)
+    counts = counts_of(release)
+    assert counts["clicks"] == sum(frame.n_clicks for frame in release.frames)
+    assert counts["answers"] == sum(frame.n_answers for frame in release.frames)
+    assert counts["frames"] > counts["frames_answered"] > counts["frames_clicked"] > 0
+    assert counts["frames_clicked"] >= counts["boxes"] > 0
+
+
+@pytest.mark.parametrize(
+    ("table", "values", "message"),
+    [
+        ("boxes", {"x1": 0.9, "x2": 0.1}, "box of frame .* x1 < x2"),
+        ("boxes", {"x1": None}, "column 'x1' has 1 empty cells"),
+        ("frames", {"mean_x": 7.0, "mean_y": 0.5}, "mean of frame .* fractions"),
+        ("frames", {"peak_x": 0.5, "peak_y": None}, "peak of frame"),
+        ("tubes", {"seconds": [1, 2, 3, 4, 5, 6, 7]}, "tube .*"),
+        ("tubes", {"seconds": [1], "boxes": [[0.5, 0.5, 0.1, 0.1]]}, "tube .* x1 < x2"),
+    ],
+)
+def test_a_row_that_cannot_be_is_refused_by_name(folder, table, values, message):
+    change_first(folder, table, **values)
+    with pytest.raises(InputError, match=message):
+        read_release(folder)
+
+
+def test_a_box_that_stands_twice_is_refused(folder):
+    path = folder / "data/boxes.parquet"
+    rows = pq.read_table(path).to_pylist()
+    tables.write_rows(path, BOXES, [*rows, rows[-1]])
+    with pytest.raises(InputError, match=r"box .* stands twice"):
+        read_release(folder)
+
+
+def test_a_manifest_without_a_field_is_refused_by_name(folder):
+    path = folder / "manifest.json"
+    path.write_text(path.read_text().replace('"left_out"', '"left_behind"'))
+    with pytest.raises(InputError, match="'left_out' should be dict, got None"):
+        read_release(folder)

@@ -1,0 +1,107 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pyarrow.parquet as pq
+import pytest
+
+from dataset_builder import tables
+from dataset_builder.errors import InputError, OutputError
+from dataset_builder.geometry import Point
+from dataset_builder.snapshot import ANSWERS, CLIPS, FRAMES, VIDEOS, read_snapshot, write_snapshot
+
+SCHEMAS = {"videos": VIDEOS, "clips": CLIPS, "frames": FRAMES, "answers": ANSWERS}
+
+
+def change_rows(folder, table, change):
+    path = folder / f"data/{table}.parquet"
+    rows = pq.read_table(path).to_pylist()
+    change(rows)
+    tables.write_rows(path, SCHEMAS[table], rows)
+    tables.write_sums(folder)
+
+
+def test_a_snapshot_reads_back_as_it_was_written(make_snapshot, write_snapshot_folder, tmp_path):
+    snapshot = make_snapshot()
+    found = read_snapshot(write_snapshot_folder(snapshot, tmp_path / "snapshot"))
+    rounded = tuple(replace(a, point=a.point and a.point.rounded()) for a in snapshot.answers)
+    assert (found.videos, found.frames, found.answers) == (
+        snapshot.videos,
+        snapshot.frames,
+        rounded,
+    )
+    assert set(found.clips) == set(snapshot.clips)
+    assert set(found.actions) == set(snapshot.actions)
+
+
+def test_clicks_are_rounded_to_a_millionth_when_written(
+    make_snapshot, write_snapshot_folder, tmp_path
+):
+    snapshot = make_snapshot()
+    answer = replace(snapshot.answers[0], point=Point(0.12345678, 1 / 3))
+    folder = write_snapshot_folder(replace(snapshot, answers=(answer,)), tmp_path / "snapshot")
+    assert read_snapshot(folder).answers[0].point == Point(0.123457, 0.333333)
+
+
+def test_the_order_of_rows_changes_no_byte(make_snapshot, write_snapshot_folder, tmp_path):
+    snapshot = make_snapshot()
+    names = ("videos", "actions", "clips", "frames", "answers")
+    backwards = replace(snapshot, **{name: getattr(snapshot, name)[::-1] for name in names})
+    one = write_snapshot_folder(snapshot, tmp_path / "one")
+    two = write_snapshot_folder(backwards, tmp_path / "two")
+    assert tables.read_sums_digest(one) == tables.read_sums_digest(two)
+
+
+def test_an_existing_snapshot_is_never_overwritten_unasked(make_snapshot, snapshot_folder):
+    with pytest.raises(OutputError, match="exists already"):
+        write_snapshot(
+            snapshot_folder,
+            snapshot_id="x",
+            videos=(),
+            actions=(),
+            clips=(),
+            frames=(),
+            answers=(),
+        )
+    assert read_snapshot(snapshot_folder).snapshot_id == make_snapshot().snapshot_id
+
+
+@pytest.mark.parametrize(
+    ("table", "change", "message"),
+    [
+        ("answers", lambda rows: rows.append(dict(rows[0])), "answer .* stands twice"),
+        ("frames", lambda rows: rows.append(dict(rows[0])), "frame .* stands twice"),
+        ("clips", lambda rows: rows.append(dict(rows[0])), "clip .* stands twice"),
+        ("videos", lambda rows: rows.append(dict(rows[0])), "video .* stands twice"),
+        ("frames", lambda rows: rows.pop(0), "answer on unknown frame|belongs to no clip"),
+        ("clips", lambda rows: rows.pop(0), "belongs to no clip"),
+        ("videos", lambda rows: rows.pop(0), "at least one is not in the tables"),
+        ("answers", lambda rows: rows[0].update(kind="maybe"), "expected point or not_visible"),
+        ("answers", lambda rows: rows[0].update(kind="point", x=300.0, y=1.0), "were they pixels"),
+        ("answers", lambda rows: rows[0].update(kind="point", x=None, y=None), "answer of"),
+        ("answers", lambda rows: rows[0].update(annotator_id=None), "1 empty cells"),
+        ("clips", lambda rows: rows[0].update(end_s=0.0), "0 <= start_s < end_s"),
+    ],
+)
+def test_a_table_that_cannot_be_is_refused_by_name(snapshot_folder, table, change, message):
+    change_rows(snapshot_folder, table, change)
+    with pytest.raises(InputError, match=message):
+        read_snapshot(snapshot_folder)
+
+
+def test_a_column_of_another_type_is_refused(snapshot_folder):
+    path = snapshot_folder / "data/frames.parquet"
+    table = pq.read_table(path)
+    index = table.schema.get_field_index("second")
+    pq.write_table(table.set_column(index, "second", table["second"].cast("double")), path)
+    tables.write_sums(snapshot_folder)
+    with pytest.raises(InputError, match="column 'second' should be int32, found double"):
+        read_snapshot(snapshot_folder)
+
+
+@pytest.mark.parametrize("text", ["[]", '{"format": "other", "format_version": 1}', "no JSON"])
+def test_another_manifest_is_refused(snapshot_folder, text):
+    (snapshot_folder / "manifest.json").write_text(text)
+    tables.write_sums(snapshot_folder)
+    with pytest.raises(InputError, match=r"manifest\.json"):
+        read_snapshot(snapshot_folder)
