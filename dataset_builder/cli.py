@@ -11,10 +11,12 @@ import click
 
 from dataset_builder import tables
 from dataset_builder.build import build_release, write_built_release
-from dataset_builder.console import commands, log_to_stderr
+from dataset_builder.console import commands, echo, log_to_stderr, progress
 from dataset_builder.contact_sheet import DEFAULT_MAX_FRAMES, write_contact_sheet
+from dataset_builder.errors import VideoError
 from dataset_builder.exporters.grounding_youtube import write_grounding_youtube
 from dataset_builder.exporters.huggingface import funnel
+from dataset_builder.frames import cut_frames, find_videos
 from dataset_builder.release import Release, counts_of, read_release
 from dataset_builder.settings import parse_settings
 from dataset_builder.snapshot import read_snapshot
@@ -30,6 +32,40 @@ EXPORTS = {"grounding-youtube": write_grounding_youtube}
 def main(*, verbose: bool) -> None:
     """Cut frames, build releases from snapshots, check them and look at them."""
     log_to_stderr(verbose=verbose)
+
+
+@main.command("cut-frames")
+@click.argument("videos", type=click.Path(exists=True, path_type=Path))
+@click.argument("store", type=click.Path(file_okay=False, path_type=Path))
+@click.option("--partial", is_flag=True, help="Keep what damaged videos still show.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object a video.")
+@click.pass_context
+def cut_frames_command(
+    ctx: click.Context, videos: Path, store: Path, partial: bool, as_json: bool
+) -> None:
+    """Cut VIDEOS (a folder or one file) to one JPEG a second, into the folder STORE.
+
+    Videos that were cut before are passed over. One that cannot be cut is reported, and the rest
+    goes on; the exit code is then 1.
+    """
+    found = find_videos(videos)
+    n_refused = 0
+    for video_id, path in progress(found.items(), "videos", total=len(found)):
+        try:
+            cut = cut_frames(path, store, video_id, partial=partial)
+        except VideoError as error:
+            echo(f"Error: {error}", err=True)
+            n_refused += 1
+            continue
+        if as_json:
+            counts = {"frames": len(cut.frames), "missing": len(cut.missing_seconds)}
+            echo(json.dumps({"video_id": video_id, **counts, "reader": cut.reader}))
+        else:
+            missing = f", {len(cut.missing_seconds)} missing" if cut.missing_seconds else ""
+            echo(f"{video_id}: {len(cut.frames)} frames{missing}")
+    if n_refused:
+        click.echo(f"{n_refused} of {len(found)} videos could not be cut", err=True)
+        ctx.exit(1)
 
 
 @main.command()

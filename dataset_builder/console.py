@@ -1,8 +1,12 @@
-"""What the three command lines share: one clear line for our errors, a progress bar on stderr."""
+"""What the three command lines share: one clear line for our errors, a progress bar on stderr.
+
+Lines that appear while a bar runs are written above it (`echo`, log lines).
+"""
 
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Iterable, Iterator
 from typing import Any, TypeVar
 
@@ -39,9 +43,26 @@ def commands(*errors: type[Exception]) -> type[Commands]:
 def log_to_stderr(*, verbose: bool) -> None:
     """Send log lines to stderr: INFO and up, DEBUG when verbose."""
     level = logging.DEBUG if verbose else logging.INFO
-    logging.basicConfig(level=level, format="%(levelname)s %(name)s: %(message)s")
+    logging.basicConfig(
+        level=level, format="%(levelname)s %(name)s: %(message)s", handlers=[_StderrHandler()]
+    )
 
 
 def progress(items: Iterable[T], what: str, total: int | None = None) -> Iterator[T]:
-    """Yield the items while a bar on stderr shows how far it is."""
-    yield from tqdm(items, desc=what, total=total, unit="", leave=False, dynamic_ncols=True)
+    """Yield the items while a bar on stderr shows how far it is; no bar where nobody watches."""
+    yield from tqdm(
+        items, desc=what, total=total, unit="", leave=False, dynamic_ncols=True, disable=None
+    )
+
+
+def echo(text: str, *, err: bool = False) -> None:
+    """Print a line to stdout (or stderr) without breaking a running bar."""
+    tqdm.write(text, file=sys.stderr if err else sys.stdout)
+
+
+class _StderrHandler(logging.Handler):
+    """Writes above a running bar, to whatever stderr is at that moment."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write one record."""
+        echo(self.format(record), err=True)

@@ -27,6 +27,7 @@ from dataset_builder import tables
 from dataset_builder.domain import Video, check_video_id
 from dataset_builder.errors import InputError, VideoError
 from dataset_builder.video_readers import (
+    Reading,
     Shown,
     choose_reader,
     read_nearest,
@@ -129,7 +130,7 @@ def probe_video(path: Path, video_id: str | None = None) -> VideoProbe:
         VideoError: the file cannot be opened, has no video, or shows no frame.
     """
     survey = survey_video(path)
-    reader, reason = choose_reader(survey)
+    reading = choose_reader(survey)
     return VideoProbe(
         video_id=path.stem if video_id is None else video_id,
         width=survey.width,
@@ -138,8 +139,8 @@ def probe_video(path: Path, video_id: str | None = None) -> VideoProbe:
         n_frames=len(survey.times_s),
         codec=survey.codec,
         container=survey.container,
-        reader=reader,
-        reader_reason=reason,
+        reader=reading.reader,
+        reader_reason=reading.reason,
     )
 
 
@@ -157,8 +158,8 @@ def read_frames_at(
         (n, height, width, 3) uint8, RGB, upright, in the order of `times_s`.
 
     Raises:
-        VideoError: the file cannot be read, is damaged on the way, or ends before one of the times
-            (more than 0.5 s after the end of its last frame).
+        VideoError: the file cannot be read, or shows nothing at one of the times: the frame is
+            damaged, or the last frame ended more than 0.5 s before.
     """
     survey = survey_video(path)
     width, height = size or (survey.width, survey.height)
@@ -169,8 +170,8 @@ def read_frames_at(
         images[shown.wanted] = shown.image
         found.add(shown.wanted)
 
-    read_nearest(survey, times_s, size, keep)
-    _refuse_missing(survey, [t for i, t in enumerate(times_s) if i not in found])
+    reading = read_nearest(survey, times_s, size, keep)
+    _refuse_missing(survey, reading, [t for i, t in enumerate(times_s) if i not in found])
     return images
 
 
@@ -202,15 +203,16 @@ def cut_frames(
         Everything the store holds of the video, which may be more seconds than were asked for.
 
     Raises:
-        VideoError: the file cannot be read; or, without `partial`, is damaged, cut off, or ends
-            before one of the seconds (more than 0.5 s after the end of its last frame).
+        VideoError: the file cannot be read; or, without `partial`, it is cut off, or shows nothing
+            at one of the seconds: the frame is damaged, or the last frame ended more than 0.5 s
+            before.
     """
     check_video_id(video_id)
     survey = survey_video(path)
     if survey.promised_s > survey.duration_s and not partial:
         raise VideoError(
             f"{path}: is cut off at {survey.duration_s:.2f} s of {survey.promised_s:.2f} s; get "
-            "the video again, or keep its readable seconds with --partial"
+            "the video again, or take what it shows (--partial)"
         )
     video = Video(
         video_id, survey.width, survey.height, survey.duration_s, tables.sha256_file(path)
@@ -228,15 +230,15 @@ def cut_frames(
         known[todo[shown.wanted]] = FrameImage(todo[shown.wanted], shown.time_s, digest)
 
     size = _fitted(survey, settings.long_side_px)
-    reader, reason = read_nearest(survey, todo, size, keep, partial=partial)
+    reading = read_nearest(survey, todo, size, keep)
     missing = sorted((wanted | given_up) - known.keys())
     if not partial:
-        _refuse_missing(survey, missing)
+        _refuse_missing(survey, reading, missing)
     result = VideoFrames(
         video=video,
         frames=tuple(known[second] for second in sorted(known)),
-        reader=reader,
-        reader_reason=reason,
+        reader=reading.reader,
+        reader_reason=reading.reason,
         missing_seconds=tuple(missing),
     )
     _write_video_frames(store, result, settings)
@@ -245,8 +247,8 @@ def cut_frames(
         video_id,
         len(result.frames),
         len(missing),
-        reader,
-        reason,
+        reading.reader,
+        reading.reason,
     )
     return result
 
@@ -335,10 +337,13 @@ def _fitted(survey: Survey, long_side_px: int) -> tuple[int, int] | None:
     return max(1, round(survey.width * scale)), max(1, round(survey.height * scale))
 
 
-def _refuse_missing(survey: Survey, missing: Sequence[float]) -> None:
-    if missing:
-        shown = ", ".join(f"{second:g}" for second in missing[:5])
-        raise VideoError(
-            f"{survey.path}: shows nothing at {shown}{' ...' if len(missing) > 5 else ''} s; it "
-            f"ends at {survey.duration_s:.2f} s"
-        )
+def _refuse_missing(survey: Survey, reading: Reading, missing: Sequence[float]) -> None:
+    if not missing:
+        return
+    what = reading.damage or f"ends at {survey.duration_s:.2f} s"
+    seconds = ", ".join(f"{second:g}" for second in missing[:5])
+    raise VideoError(
+        f"{survey.path}: {what}, so it shows nothing at {seconds}"
+        f"{' ...' if len(missing) > 5 else ''} s; get the video again, or take what it shows "
+        "(--partial)"
+    )

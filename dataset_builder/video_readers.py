@@ -20,9 +20,6 @@ import numpy.typing as npt
 from dataset_builder.errors import VideoError
 from dataset_builder.video_survey import Survey, open_container, reason_of
 
-Image = npt.NDArray[np.uint8]
-Reader = Literal["decord", "pyav"]
-
 END_TOLERANCE_S = 0.5
 """How long after the end of the last frame a wanted second may lie and still be that frame."""
 
@@ -30,31 +27,43 @@ BLOCK = 16
 """Frames per decord call: an open decord reader holds what it decoded ahead."""
 
 CLOCK_TOLERANCE_S = 0.002
-"""decord keeps times as 32-bit floats and Matroska in whole milliseconds."""
+"""Matroska's clock ticks in milliseconds, and decord rounds to 32-bit floats."""
 
 AGREES = "decord agrees with the packets"
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """The picture for one wanted time: `wanted` is its position in the request.
+
+    `time_s` is when it is shown; `image` is (height, width, 3) uint8, RGB.
+    """
+
+    wanted: int
+    time_s: float
+    image: npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How a request went: who read, why that one, and the first damage met (empty: none)."""
+
+    reader: Literal["decord", "pyav"]
+    reason: str
+    damage: str = ""
 
 
 class DecordUnfitError(VideoError):
     """decord cannot be trusted with this file; the message is the reason."""
 
 
-@dataclass(frozen=True, slots=True)
-class Shown:
-    """The picture for one wanted time: `wanted` is its position in the request."""
-
-    wanted: int
-    time_s: float
-    image: Image
-
-
-def choose_reader(survey: Survey) -> tuple[Reader, str]:
-    """Return which reader is trusted with a video, and why, without decoding it."""
+def choose_reader(survey: Survey) -> Reading:
+    """Return which reader would be trusted with a video, and why, without decoding it."""
     try:
         _open_decord(survey, None)
     except DecordUnfitError as error:
-        return "pyav", str(error)
-    return "decord", AGREES
+        return Reading("pyav", str(error))
+    return Reading("decord", AGREES)
 
 
 def read_nearest(
@@ -62,47 +71,164 @@ def read_nearest(
     times_s: Sequence[float],
     size: tuple[int, int] | None,
     keep: Callable[[Shown], None],
-    *,
-    partial: bool = False,
-) -> tuple[Reader, str]:
-    """Hand the frame shown nearest to each time to `keep`; return which reader delivered, and why.
+) -> Reading:
+    """Hand the frame shown nearest to each time to `keep`, in ascending order of times.
 
-    Times past the end are never handed over. When decord fails on the way PyAV begins anew, so that
-    `keep` may see a position twice: the last one counts.
+    Times past the end and times whose nearest frame is damaged are left out. When decord fails on
+    the way PyAV begins anew, so that `keep` may see a position twice: the last one counts.
 
     Args:
         survey: the video.
         times_s: (n,) seconds of the video's clock, in any order.
         size: (width, height) of the upright picture in pixels; None is the display size.
         keep: takes each frame.
-        partial: also pass over times whose nearest frame is damaged.
 
     Raises:
-        VideoError: the video is damaged before the last wanted frame, and `partial` is not set.
+        VideoError: the video does not say when its frames are shown.
     """
     try:
         for shown in _read_with_decord(survey, times_s, size):
             keep(shown)
-        return "decord", AGREES
+        return Reading("decord", AGREES)
     except DecordUnfitError as error:
         reason = str(error)
-    for shown in read_with_pyav(survey, times_s, size, partial=partial):
+    damage = Damage(survey)
+    for shown in read_with_pyav(survey, times_s, size, damage):
         keep(shown)
-    return "pyav", reason
+    return Reading("pyav", reason, damage.first)
 
 
-def _check_decord(survey: Survey, decord_reader: Any) -> None:
-    n_expected, n_found = len(survey.times_s), len(decord_reader)
-    if n_found != n_expected:
-        raise DecordUnfitError(f"decord counts {n_found} frames, the packets {n_expected}")
-    starts = np.asarray(decord_reader.get_frame_timestamp(range(n_found)), np.float64)[:, 0]
-    difference = float(np.abs(starts - starts[0] - survey.times_s).max())
-    # A 32-bit float of a late time is off by up to its own spacing.
-    if difference > CLOCK_TOLERANCE_S + float(np.spacing(np.float32(starts.max()))):
-        raise DecordUnfitError(f"decord's times differ from the packets' by {difference:.3f} s")
+class Damage:
+    """Keeps which frames of a video are lost while its packets are decoded one by one.
+
+    A packet that cannot be decoded takes with it all that is built on it, up to the next key frame:
+    decoders deliver those frames, smeared.
+    """
+
+    def __init__(self, survey: Survey) -> None:
+        self.first = ""
+        self._survey = survey
+        self._lost_s: list[float] = []
+        self._is_broken = False
+        self._sound_from_pts: int | None = None
+        if survey.starts_damaged:
+            self._break(survey.origin_pts, "its first frame cannot be decoded")
+
+    def decode(self, packet: Any) -> list[av.VideoFrame]:
+        """Return the frames that a packet completes."""
+        if self._is_broken and packet.is_keyframe:
+            self._is_broken = False
+            self._sound_from_pts = packet.pts
+        frames: list[av.VideoFrame] = []
+        try:
+            frames = packet.decode()
+        except av.FFmpegError as error:
+            if packet.pts is not None and packet.pts >= self._survey.origin_pts:
+                self._break(packet.pts, reason_of(error))
+        if packet.pts is not None and (self._is_broken or self._leads_key_frame(packet.pts)):
+            self._lost_s.append(self._seconds(packet.pts))
+        return frames
+
+    def covers(self, wanted_s: float, nearest_s: float) -> bool:
+        """Whether a lost frame lies as near to a wanted time as the frame delivered for it."""
+        distance = abs(wanted_s - nearest_s)
+        return any(abs(wanted_s - lost_s) <= distance for lost_s in self._lost_s)
+
+    def _break(self, pts: int, reason: str) -> None:
+        self._is_broken = True
+        self.first = self.first or f"is damaged at {self._seconds(pts):.2f} s ({reason})"
+
+    def _leads_key_frame(self, pts: int) -> bool:
+        """Whether a frame follows the first sound key frame but is shown before it."""
+        return self._sound_from_pts is not None and pts < self._sound_from_pts
+
+    def _seconds(self, pts: int) -> float:
+        return float((pts - self._survey.origin_pts) * self._survey.time_base)
+
+
+def read_with_pyav(
+    survey: Survey, times_s: Sequence[float], size: tuple[int, int] | None, damage: Damage
+) -> Iterator[Shown]:
+    """Yield what `read_nearest` promises from one sequential pass of PyAV, filling in `damage`."""
+    pending = sorted(range(len(times_s)), key=lambda i: times_s[i], reverse=True)
+    width_height = size or (survey.width, survey.height)
+    before: tuple[float, av.VideoFrame] | None = None
+
+    def shown(chosen: tuple[float, av.VideoFrame]) -> Iterator[Shown]:
+        position = pending.pop()
+        if not damage.covers(times_s[position], chosen[0]):
+            yield Shown(position, chosen[0], _upright(chosen[1], survey, width_height))
+
+    for now in _decoded(survey, damage):
+        while pending and (wanted_s := times_s[pending[-1]]) <= now[0]:
+            is_before = before is not None and wanted_s - before[0] <= now[0] - wanted_s
+            yield from shown(before if before is not None and is_before else now)
+        if not pending:
+            return
+        before = now
+    while before is not None and pending and not _is_past_end(survey, times_s[pending[-1]]):
+        yield from shown(before)
+
+
+def _decoded(survey: Survey, damage: Damage) -> Iterator[tuple[float, av.VideoFrame]]:
+    last_pts = survey.origin_pts - 1
+    with open_container(survey.path) as container:
+        for packet in container.demux(container.streams.best("video")):
+            for frame in damage.decode(packet):
+                if frame.pts is None or frame.pts < last_pts:
+                    raise VideoError(
+                        f"{survey.path}: does not say when each frame is shown (timestamp "
+                        f"{frame.pts} after {last_pts}); re-encode the video as MP4"
+                    )
+                if frame.pts > last_pts:
+                    last_pts = frame.pts
+                    yield float((last_pts - survey.origin_pts) * survey.time_base), frame
+
+
+def _upright(frame: av.VideoFrame, survey: Survey, size: tuple[int, int]) -> npt.NDArray[np.uint8]:
+    width, height = size if survey.quarter_turns % 2 == 0 else size[::-1]
+    # Bilinear is what decord scales with; the two differ by less than one grey level on average.
+    picture = frame.to_ndarray(format="rgb24", width=width, height=height, interpolation="BILINEAR")
+    return np.ascontiguousarray(np.rot90(picture, survey.quarter_turns), dtype=np.uint8)
+
+
+def _read_with_decord(
+    survey: Survey, times_s: Sequence[float], size: tuple[int, int] | None
+) -> Iterator[Shown]:
+    positions: dict[int, list[int]] = {}
+    for position, time_s in enumerate(times_s):
+        if not _is_past_end(survey, time_s):
+            positions.setdefault(_nearest_frame(survey, time_s), []).append(position)
+    frames = sorted(positions)
+    reader = _open_decord(survey, size)
+    for start in range(0, len(frames), BLOCK):
+        block = frames[start : start + BLOCK]
+        try:
+            images = reader.get_batch(block).asnumpy()
+        except (_decord().DECORDError, RuntimeError) as error:
+            raise DecordUnfitError(f"decord failed on the way ({reason_of(error)})") from error
+        for frame, image in zip(block, images, strict=True):
+            for position in positions[frame]:
+                yield Shown(position, float(survey.times_s[frame]), image)
+
+
+def _is_past_end(survey: Survey, time_s: float) -> bool:
+    return time_s > survey.duration_s + END_TOLERANCE_S
+
+
+def _nearest_frame(survey: Survey, time_s: float) -> int:
+    """Return the index of the frame shown nearest to a time, of two the earlier."""
+    times = survey.times_s
+    after = int(np.searchsorted(times, time_s))
+    if after == 0:
+        return 0
+    if after == len(times) or time_s - times[after - 1] <= times[after] - time_s:
+        return after - 1
+    return after
 
 
 def _open_decord(survey: Survey, size: tuple[int, int] | None) -> Any:
+    """Open and check a decord reader; nobody may keep it longer than one request."""
     if survey.objection:
         raise DecordUnfitError(survey.objection)
     decord = _decord()
@@ -119,137 +245,15 @@ def _open_decord(survey: Survey, size: tuple[int, int] | None) -> Any:
     return reader
 
 
-def _read_with_decord(
-    survey: Survey, times_s: Sequence[float], size: tuple[int, int] | None
-) -> Iterator[Shown]:
-    positions: dict[int, list[int]] = {}
-    for position, time_s in enumerate(times_s):
-        frame = nearest_frame(survey, time_s)
-        if frame is not None:
-            positions.setdefault(frame, []).append(position)
-    frames = sorted(positions)
-    reader = _open_decord(survey, size)
-    for start in range(0, len(frames), BLOCK):
-        block = frames[start : start + BLOCK]
-        try:
-            images = reader.get_batch(block).asnumpy()
-        except (_decord().DECORDError, RuntimeError) as error:
-            raise DecordUnfitError(f"decord failed on the way ({reason_of(error)})") from error
-        for frame, image in zip(block, images, strict=True):
-            for position in positions[frame]:
-                yield Shown(position, float(survey.times_s[frame]), image)
-
-
-def nearest_frame(survey: Survey, time_s: float) -> int | None:
-    """Return the index of the frame nearest to a time (of two, the earlier); None past the end.
-
-    Past the end begins `END_TOLERANCE_S` after the last frame has ended.
-    """
-    times = survey.times_s
-    if time_s > survey.duration_s + END_TOLERANCE_S:
-        return None
-    after = int(np.searchsorted(times, time_s))
-    if after == 0:
-        return 0
-    if after == len(times) or time_s - times[after - 1] <= times[after] - time_s:
-        return after - 1
-    return after
-
-
-def read_with_pyav(
-    survey: Survey,
-    times_s: Sequence[float],
-    size: tuple[int, int] | None = None,
-    *,
-    partial: bool = False,
-) -> Iterator[Shown]:
-    """Yield the frame nearest to each time, in ascending order of times, from one sequential pass.
-
-    Times beyond the end are left out. With `partial`, so are times whose nearest frame is damaged:
-    lost itself, or built on a lost one (up to the next key frame).
-
-    Raises:
-        VideoError: a packet on the way cannot be decoded and `partial` is not set.
-    """
-    order = sorted(range(len(times_s)), key=lambda i: times_s[i])
-    size = size or (survey.width, survey.height)
-    pending = order[::-1]
-    before: tuple[float, av.VideoFrame] | None = None
-    damage = _Damage(survey, is_fatal=not partial)
-    for time_s, frame in _decoded(survey, damage):
-        while pending and times_s[pending[-1]] <= time_s:
-            wanted_s = times_s[pending[-1]]
-            chosen = (time_s, frame)
-            if before is not None and wanted_s - before[0] <= time_s - wanted_s:
-                chosen = before
-            position = pending.pop()
-            if not damage.covers(wanted_s, chosen[0]):
-                yield Shown(position, chosen[0], _upright(chosen[1], survey, size))
-        if not pending:
-            return
-        before = (time_s, frame)
-    while pending and before is not None:
-        position = pending.pop()
-        wanted_s = times_s[position]
-        is_past = wanted_s > survey.duration_s + END_TOLERANCE_S
-        if not is_past and not damage.covers(wanted_s, before[0]):
-            yield Shown(position, before[0], _upright(before[1], survey, size))
-
-
-class _Damage:
-    """Keeps which timestamps of a video are lost while its packets are decoded one by one."""
-
-    def __init__(self, survey: Survey, *, is_fatal: bool) -> None:
-        self._survey = survey
-        self._is_fatal = is_fatal
-        self._lost_s: list[float] = []
-        self._is_sound = True
-        self._sound_from_pts = survey.origin_pts
-
-    def decode(self, packet: Any) -> list[av.VideoFrame]:
-        """Return a packet's frames; a packet that fails spoils those up to the next key frame."""
-        if packet.is_keyframe and packet.pts is not None:
-            self._is_sound = True
-            self._sound_from_pts = packet.pts
-        try:
-            frames = [frame for frame in packet.decode() if isinstance(frame, av.VideoFrame)]
-        except av.FFmpegError as error:
-            if packet.pts is None or packet.pts < self._survey.origin_pts:
-                return []
-            at_s = self._seconds(packet.pts)
-            if self._is_fatal:
-                raise VideoError(
-                    f"{self._survey.path}: is damaged at {at_s:.2f} s ({reason_of(error)}); get "
-                    "the video again, or keep its readable seconds with --partial"
-                ) from error
-            self._is_sound = False
-            frames = []
-        if packet.pts is not None and not (self._is_sound and packet.pts >= self._sound_from_pts):
-            self._lost_s.append(self._seconds(packet.pts))
-        return frames
-
-    def covers(self, wanted_s: float, nearest_s: float) -> bool:
-        """Whether a lost frame lies as near to a wanted time as the frame chosen for it."""
-        distance = abs(wanted_s - nearest_s)
-        return any(abs(wanted_s - lost_s) <= distance for lost_s in self._lost_s)
-
-    def _seconds(self, pts: int) -> float:
-        return float((pts - self._survey.origin_pts) * self._survey.time_base)
-
-
-def _decoded(survey: Survey, damage: _Damage) -> Iterator[tuple[float, av.VideoFrame]]:
-    with open_container(survey.path) as container:
-        for packet in container.demux(container.streams.best("video")):
-            for frame in damage.decode(packet):
-                if frame.pts is not None and frame.pts >= survey.origin_pts:
-                    yield float((frame.pts - survey.origin_pts) * survey.time_base), frame
-
-
-def _upright(frame: av.VideoFrame, survey: Survey, size: tuple[int, int]) -> Image:
-    width, height = size if survey.quarter_turns % 2 == 0 else size[::-1]
-    # Bilinear is what decord scales with; the two differ by less than one grey level on average.
-    picture = frame.to_ndarray(format="rgb24", width=width, height=height, interpolation="BILINEAR")
-    return np.ascontiguousarray(np.rot90(picture, survey.quarter_turns), dtype=np.uint8)
+def _check_decord(survey: Survey, decord_reader: Any) -> None:
+    n_expected, n_found = len(survey.times_s), len(decord_reader)
+    if n_found != n_expected:
+        raise DecordUnfitError(f"decord counts {n_found} frames, the packets {n_expected}")
+    starts = np.asarray(decord_reader.get_frame_timestamp(range(n_found)), np.float64)[:, 0]
+    difference = float(np.abs(starts - starts[0] - survey.times_s).max())
+    # A late time as a 32-bit float is off by up to its own spacing.
+    if difference > CLOCK_TOLERANCE_S + float(np.spacing(np.float32(starts.max()))):
+        raise DecordUnfitError(f"decord's times differ from the packets' by {difference:.3f} s")
 
 
 @functools.cache

@@ -24,6 +24,13 @@ PYAV_ONLY_CODECS = {"av1": "decord has no AV1 decoder", "vp9": "decord's VP9 dec
 PYAV_ONLY_CONTAINERS = {"mpegts": "decord reads other frames than asked from MPEG-TS"}
 
 
+STREAM_CONTAINERS = {"mpegts", "mpeg"}
+"""May begin anywhere: frames that lack their key frame there are no part of the video."""
+
+CUT_OFF_S = 1.0
+"""A Matroska file that ends this much before the duration in its header lacks its end."""
+
+
 @dataclass(frozen=True, slots=True)
 class Survey:
     """What a video's packets say, before any picture is trusted.
@@ -38,6 +45,7 @@ class Survey:
         duration_s: from the first presented frame to the end of the last one.
         promised_s: seconds that the file's index lists; more than `duration_s` if its end is gone.
         origin_pts: timestamp of the first presented frame, in `time_base`.
+        starts_damaged: that frame cannot be decoded.
         time_base: seconds per timestamp unit.
         codec: short name of the codec.
         container: short name of the container.
@@ -53,10 +61,20 @@ class Survey:
     duration_s: float
     promised_s: float
     origin_pts: int
+    starts_damaged: bool
     time_base: Fraction
     codec: str
     container: str
     objection: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Scan:
+    """One pass over a file: `end_s` is when the last packet of any stream ends."""
+
+    first: av.VideoFrame | None
+    packets: list[_Packet]
+    end_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +100,7 @@ def survey_video(path: Path) -> Survey:
 
 def open_container(path: Path, **options: str) -> Any:
     """Open a file with PyAV; raises its errors."""
-    # Some containers (AVI) store decoding times only; genpts fills in when frames are shown.
-    return av.open(str(path), options={"fflags": "+genpts", **options})
+    return av.open(str(path), options=options)
 
 
 def _video_stream(path: Path, container: Any) -> av.VideoStream:
@@ -95,9 +112,7 @@ def _video_stream(path: Path, container: Any) -> av.VideoStream:
 
 def reason_of(error: Exception) -> str:
     """Return what a reader complained of, on one line and without places and clock times."""
-    if isinstance(error, OSError) and error.strerror:
-        return str(error.strerror)
-    text = str(error).strip() or type(error).__name__
+    text = str(getattr(error, "strerror", None) or error).strip() or type(error).__name__
     # decord: "[06:46:23] /src/file.cc:218: Check failed: ..." and then a C++ stack.
     return re.sub(r"\[[\d:]+\] \S+:\d+: ", "", text.splitlines()[0])
 
@@ -107,20 +122,27 @@ def _survey(path: Path, container: Any) -> Survey:
     container_name: str = container.format.name
     codec: str = stream.codec.canonical_name
     indexed = [entry.timestamp for entry in stream.index_entries]
-    first, packets = _first_frame_and_packets(container, stream)
-    if first is None or first.pts is None or stream.time_base is None:
+    scan = _scan(container, stream)
+    first, packets = scan.first, scan.packets
+    origin = _origin_pts(scan, container_name)
+    shown = {p.pts: p for p in packets if p.pts >= origin and not p.is_discarded}
+    if first is None or stream.time_base is None or not shown:
         raise VideoError(f"{path}: no frame of it can be decoded; get the video again")
-    shown = {p.pts: p for p in packets if p.pts >= first.pts and not p.is_discarded}
     in_order = [shown[pts] for pts in sorted(shown)]
-    times = np.array([float((p.pts - first.pts) * stream.time_base) for p in in_order])
+    times = np.array([float((p.pts - origin) * stream.time_base) for p in in_order])
     typical_gap_s = float(np.median(np.diff(times))) if len(times) > 1 else 0.0
-    last_frame_s = float(in_order[-1].duration * stream.time_base) or typical_gap_s
-    promised_s = duration_s = float(times[-1]) + last_frame_s
+    duration_s = float(times[-1]) + (
+        float(in_order[-1].duration * stream.time_base) or typical_gap_s
+    )
+    lacking_s = 0.0
     is_edited = False
     if "mp4" in container_name:
         is_edited = len(indexed) != _n_unedited(path)
         if len(indexed) > len(packets):
-            promised_s += float((indexed[-1] - indexed[len(packets) - 1]) * stream.time_base)
+            lacking_s = float((indexed[-1] - indexed[len(packets) - 1]) * stream.time_base)
+    elif "matroska" in container_name and container.duration:
+        lacking_s = container.duration / av.time_base - scan.end_s
+        lacking_s = lacking_s if lacking_s > CUT_OFF_S else 0.0
     width, height, quarter_turns = _display_shape(stream, first)
     return Survey(
         path=path,
@@ -130,30 +152,47 @@ def _survey(path: Path, container: Any) -> Survey:
         quarter_turns=quarter_turns,
         times_s=times,
         duration_s=duration_s,
-        promised_s=promised_s,
-        origin_pts=first.pts,
+        promised_s=duration_s + lacking_s,
+        origin_pts=origin,
+        starts_damaged=first.pts != origin,
         time_base=stream.time_base,
         codec=codec,
         container=container_name,
-        objection=_objection(codec, container_name, packets, first, is_edited),
+        objection=_objection(
+            codec,
+            container_name,
+            packets,
+            origin,
+            is_edited=is_edited,
+            starts_damaged=first.pts != origin,
+        ),
     )
 
 
-def _first_frame_and_packets(
-    container: Any, stream: av.VideoStream
-) -> tuple[av.VideoFrame | None, list[_Packet]]:
+def _scan(container: Any, stream: av.VideoStream) -> _Scan:
     first = None
     packets: list[_Packet] = []
-    for packet in container.demux(stream):
+    end_s = 0.0
+    for packet in container.demux():
         if packet.size and packet.pts is not None:
-            packets.append(
-                _Packet(packet.pts, packet.duration or 0, packet.is_keyframe, packet.is_discard)
-            )
-        if first is None:
-            # A stream that was cut anywhere begins with packets nothing can be made of.
+            duration = packet.duration or 0
+            end_s = max(end_s, float((packet.pts + duration) * packet.time_base))
+            if packet.stream is stream:
+                packets.append(_Packet(packet.pts, duration, packet.is_keyframe, packet.is_discard))
+        if first is None and packet.stream is stream:
             with contextlib.suppress(av.FFmpegError):
                 first = next(iter(packet.decode()), None)
-    return first, packets
+    return _Scan(first, packets, end_s)
+
+
+def _origin_pts(scan: _Scan, container: str) -> int:
+    """Return when the video's clock starts: what the file shows first, decodable or not."""
+    candidates = [p.pts for p in scan.packets if not p.is_discarded][:1]
+    if scan.first is not None and scan.first.pts is not None:
+        if container in STREAM_CONTAINERS:
+            return scan.first.pts
+        candidates.append(scan.first.pts)
+    return min(candidates, default=0)
 
 
 def _n_unedited(path: Path) -> int:
@@ -170,7 +209,13 @@ def _display_shape(stream: av.VideoStream, first: av.VideoFrame) -> tuple[int, i
 
 
 def _objection(
-    codec: str, container: str, packets: list[_Packet], first: av.VideoFrame, is_edited: bool
+    codec: str,
+    container: str,
+    packets: list[_Packet],
+    origin_pts: int,
+    *,
+    is_edited: bool,
+    starts_damaged: bool,
 ) -> str:
     if container in PYAV_ONLY_CONTAINERS:
         return PYAV_ONLY_CONTAINERS[container]
@@ -178,8 +223,8 @@ def _objection(
         return PYAV_ONLY_CODECS[codec]
     if is_edited or any(packet.is_discarded for packet in packets):
         return "an edit list hides some of its frames"
-    if first.pts != min(packet.pts for packet in packets):
-        return "its first frames cannot be decoded"
+    if starts_damaged or origin_pts > min(packet.pts for packet in packets):
+        return "it begins with frames that cannot be decoded"
     key_pts = packets[0].pts
     for packet in packets:
         if packet.is_key:
