@@ -1,0 +1,172 @@
+"""The Flask application: its parts put together, security headers, and errors as JSON or pages."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from importlib import resources
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import numpy as np
+from flask import Flask, Response, jsonify, make_response, render_template, request
+from flask_login import LoginManager
+from flask_smorest import Api
+from sqlalchemy import Engine
+from werkzeug.exceptions import HTTPException
+
+from annot_server.config import Home
+from annot_server.errors import ForbiddenError, RequestError
+from annot_server.server import open_server, utc_now
+from annot_server.views import accounts, annotate, api, current, maintain, media
+from annot_server.views.schemas import ErrorSchema
+
+logger = logging.getLogger(__name__)
+
+MAX_BODY_BYTES = 64 * 1024
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
+API_PREFIX = "/api/"
+HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; "
+        "connect-src 'self'; font-src 'self'; base-uri 'none'; form-action 'self'; "
+        "frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    # Not no-referrer: browsers then send "Origin: null" with our own forms over plain http.
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+}
+TITLES = {
+    401: "Please open your invite link",
+    403: "This is not for you",
+    404: "There is nothing here",
+    410: "This link was used before",
+    500: "Something went wrong here",
+}
+
+
+def create_app(
+    home: Home | Path | str,
+    *,
+    engine: Engine | None = None,
+    clock: Callable[[], datetime] = utc_now,
+    rng: np.random.Generator | None = None,
+) -> Flask:
+    """Return the application of one server; see `server.open_server` for the arguments."""
+    server = open_server(home, engine=engine, clock=clock, rng=rng)
+    # The folder stands beside this package in a checkout and inside it in an installed wheel.
+    app = Flask(__name__, static_folder=str(resources.files("annot_server.static")))
+    app.extensions[current.EXTENSION] = server
+    is_https = server.config.is_https
+    app.config.update(
+        SECRET_KEY=server.home.key("session"),
+        SESSION_COOKIE_NAME="__Host-annot" if is_https else "annot",
+        SESSION_COOKIE_SECURE=is_https,
+        SESSION_COOKIE_SAMESITE="Lax",
+        PERMANENT_SESSION_LIFETIME=timedelta(days=server.config.session_days),
+        SESSION_REFRESH_EACH_REQUEST=False,
+        MAX_CONTENT_LENGTH=MAX_BODY_BYTES,
+        API_TITLE="Annotation server",
+        API_VERSION="v1",
+        OPENAPI_VERSION="3.0.3",
+        OPENAPI_URL_PREFIX="/api/v1",
+        OPENAPI_JSON_PATH="openapi.json",
+    )
+    app.before_request(refuse_other_sites)
+    app.after_request(add_headers)
+    app.register_error_handler(RequestError, handle_refusal)
+
+    login = LoginManager(app)
+    login.session_protection = None  # phones change their address between two frames
+    login.user_loader(current.load_person)
+
+    JsonApi(app).register_blueprint(api.blueprint)
+    for module in (accounts, annotate, maintain, media):
+        app.register_blueprint(module.blueprint)
+    return app
+
+
+class JsonApi(Api):
+    """flask-smorest with our shape of errors, JSON under /api/ and pages elsewhere."""
+
+    ERROR_SCHEMA = ErrorSchema
+
+    def handle_http_exception(self, error: HTTPException) -> Response:
+        """Answer an error that Flask, Werkzeug or the argument parser raised."""
+        status = error.code or 500
+        messages = getattr(error, "data", {}).get("messages")
+        text = one_line(messages) if messages else error.description or error.name
+        response = error_response(status, error.name.lower().replace(" ", "_"), text)
+        if allowed := getattr(error, "valid_methods", None):
+            response.headers["Allow"] = ", ".join(sorted(allowed))
+        return response
+
+
+def handle_refusal(error: RequestError) -> Response:
+    """Answer one of our own refusals."""
+    return error_response(error.status, error.code, error.message, error.frame_id)
+
+
+def error_response(status: int, code: str, text: str, frame_id: int | None = None) -> Response:
+    """Return an error as JSON under /api/, as a page elsewhere."""
+    if request.path.startswith(API_PREFIX):
+        body = {"error": code, "message": text}
+        response = jsonify(body if frame_id is None else {**body, "frame_id": frame_id})
+    else:
+        title = TITLES.get(status, "That did not work")
+        response = make_response(
+            render_template("message.html", title=title, text=text, status=status)
+        )
+    response.status_code = status
+    return response
+
+
+def one_line(messages: Any, where: str = "") -> str:
+    """Return nested validation messages as one line, each with the place it is about.
+
+    >>> one_line({"json": {"point": {"x": ["Not a number."]}}})
+    'point.x: Not a number.'
+    """
+    if isinstance(messages, dict):
+        parts = []
+        for key, value in messages.items():
+            is_shell = not where and key in ("json", "headers", "_schema")
+            path = "" if is_shell else f"{where}.{key}" if where else str(key)
+            parts.append(one_line(value, path))
+        return " ".join(parts)
+    text = " ".join(messages) if isinstance(messages, list) else str(messages)
+    return f"{where}: {text}" if where else text
+
+
+def refuse_other_sites() -> None:
+    """Refuse writes that another site's page sends with our cookie.
+
+    Browsers say where a request comes from in Sec-Fetch-Site; those that do not (and pages on plain
+    http beyond this machine) send Origin. Scripts send neither.
+    """
+    if request.method in SAFE_METHODS:
+        return
+    site = request.headers.get("Sec-Fetch-Site")
+    origin = request.headers.get("Origin")
+    if site is not None:
+        is_ours = site in ("same-origin", "none")
+    else:
+        is_ours = origin is None or urlsplit(origin).netloc == request.host
+    if not is_ours:
+        logger.warning("refused %s %s from another site", request.method, request.path)
+        raise ForbiddenError("this request came from another site; open the page itself")
+
+
+def add_headers(response: Response) -> Response:
+    """Add the security headers, and keep pages and API answers out of caches."""
+    for name, value in HEADERS.items():
+        response.headers.setdefault(name, value)
+    if "Cache-Control" not in response.headers:
+        response.headers["Cache-Control"] = "no-store"
+    return response

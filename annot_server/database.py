@@ -1,0 +1,122 @@
+"""One database, opened so that it keeps what we promise, and the two ways to use it.
+
+`write` runs a function in one transaction that no other writer disturbs; `read` gives a session
+that sees one moment. On SQLite a writer begins IMMEDIATE (a deferred one fails with "database is
+locked" when it turns from reading to writing) behind one lock of this process, since SQLite's own
+waiting is unfair; every connection is WAL with `synchronous=FULL`, asserted (R12). On PostgreSQL
+writers lock rows: first the person's, then the frame's, never the other way round.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.orm import Session
+
+from annot_server.errors import StorageError
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+WRITE_ATTEMPTS = 5
+BUSY_TIMEOUT_MS = 30_000
+SERIALIZATION_FAILURE, DEADLOCK_DETECTED = "40001", "40P01"
+SYNCHRONOUS_FULL = 2
+
+
+def open_engine(url: str) -> Engine:
+    """Return an engine for a SQLite file or a PostgreSQL database.
+
+    Raises:
+        StorageError: another kind of database.
+    """
+    backend = make_url(url).get_backend_name()
+    if backend == "sqlite":
+        engine = create_engine(url, pool_size=20, max_overflow=40)
+        event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+        return engine
+    if backend == "postgresql":
+        return create_engine(url, pool_size=20, max_overflow=40, pool_pre_ping=True)
+    raise StorageError(f"database_url names {backend!r}; sqlite and postgresql+psycopg are known")
+
+
+def _prepare_sqlite(connection: Any, _record: object) -> None:
+    """Set and assert what durability and references rest on."""
+    connection.isolation_level = None  # transactions begin in _begin_sqlite, not in the driver
+    cursor = connection.cursor()
+    cursor.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+    cursor.execute("PRAGMA synchronous = FULL")
+    cursor.execute("PRAGMA foreign_keys = ON")
+    found = (
+        cursor.execute("PRAGMA journal_mode = WAL").fetchone()[0],
+        cursor.execute("PRAGMA synchronous").fetchone()[0],
+        cursor.execute("PRAGMA foreign_keys").fetchone()[0],
+    )
+    cursor.close()
+    if found != ("wal", SYNCHRONOUS_FULL, 1):
+        raise StorageError(
+            f"SQLite has (journal_mode, synchronous, foreign_keys) = {found}, needs "
+            "('wal', 2, 1); is the database on a network disk?"
+        )
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    is_writer = connection.get_execution_options().get("is_writer", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if is_writer else "BEGIN")
+
+
+class Database:
+    """The open database of one process."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self._is_sqlite = engine.dialect.name == "sqlite"
+        self._one_writer = threading.Lock() if self._is_sqlite else contextlib.nullcontext()
+        self._writer = engine.execution_options(is_writer=True)
+        self._reader = (
+            engine
+            if self._is_sqlite
+            else engine.execution_options(
+                isolation_level="REPEATABLE READ", postgresql_readonly=True
+            )
+        )
+
+    def write(self, work: Callable[[Session], T]) -> T:
+        """Run `work` in one transaction, again from its beginning when others got in its way.
+
+        Two tabs of one person can meet in a unique constraint, and PostgreSQL may end one of two
+        transactions; the second try sees what the first one ran into. `work` must therefore hold
+        no state of its own.
+        """
+        for attempt in range(1, WRITE_ATTEMPTS + 1):
+            try:
+                with self._one_writer, Session(self._writer) as session, session.begin():
+                    return work(session)
+            except DBAPIError as error:
+                if attempt == WRITE_ATTEMPTS or not _is_worth_another_try(error):
+                    raise
+                logger.debug("write attempt %d failed: %s", attempt, error.orig)
+        raise AssertionError("unreachable: the last attempt returns or raises")
+
+    @contextlib.contextmanager
+    def read(self) -> Iterator[Session]:
+        """Give a session that sees the database at one moment and writes nothing."""
+        with Session(self._reader) as session, session.begin():
+            yield session
+
+    def close(self) -> None:
+        """Close every connection."""
+        self.engine.dispose()
+
+
+def _is_worth_another_try(error: DBAPIError) -> bool:
+    state = getattr(error.orig, "sqlstate", None)
+    return isinstance(error, IntegrityError) or state in (SERIALIZATION_FAILURE, DEADLOCK_DETECTED)

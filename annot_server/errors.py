@@ -1,0 +1,108 @@
+"""Errors of the annotation server.
+
+    ServerError
+    |-- ConfigError                     config.toml, the home folder or an option is wrong
+    |-- StorageError                    the database cannot keep our promises, or is another version
+    `-- RequestError                    a request that we answer with a status and a code
+        |-- NotSignedInError            401 not_signed_in
+        |-- ForbiddenError              403 forbidden
+        |-- NotFoundError               404 not_found
+        |-- LeaseLostError              409 lease_lost
+        |-- AlreadyAnsweredError        409 already_answered
+        |-- IdempotencyConflictError    409 idempotency_conflict
+        |-- UndoExpiredError            409 undo_expired
+        |-- InviteUsedError             410 invite_used
+        `-- NotJsonError                415 not_json
+
+Messages say what is wrong, with which value, and what to do; page and scripts show them as they
+are, and act on `code`.
+"""
+
+from __future__ import annotations
+
+
+class ServerError(Exception):
+    """Base of every error that this package raises on purpose."""
+
+
+class ConfigError(ServerError):
+    """The home folder, its `config.toml`, or a value given on the command line is wrong."""
+
+
+class StorageError(ServerError):
+    """The database cannot keep what we promise, or its schema is of another version."""
+
+
+class RequestError(ServerError):
+    """A request that is answered with `status` and `code`; `frame_id` where one frame is meant."""
+
+    status = 400
+    code = "bad_request"
+
+    def __init__(self, message: str, frame_id: int | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.frame_id = frame_id
+
+
+class NotSignedInError(RequestError):
+    """Nobody is signed in."""
+
+    status = 401
+    code = "not_signed_in"
+
+
+class ForbiddenError(RequestError):
+    """The person's role does not allow this, or the request came from another site."""
+
+    status = 403
+    code = "forbidden"
+
+
+class NotFoundError(RequestError):
+    """There is no such thing, or it belongs to somebody else."""
+
+    status = 404
+    code = "not_found"
+
+
+class LeaseLostError(RequestError):
+    """The person holds no place on this frame, and none can be given back."""
+
+    status = 409
+    code = "lease_lost"
+
+
+class AlreadyAnsweredError(RequestError):
+    """The person has answered or skipped this frame."""
+
+    status = 409
+    code = "already_answered"
+
+
+class IdempotencyConflictError(RequestError):
+    """The key was used for another answer."""
+
+    status = 409
+    code = "idempotency_conflict"
+
+
+class UndoExpiredError(RequestError):
+    """Too late, too many answers since, or nothing left to undo."""
+
+    status = 409
+    code = "undo_expired"
+
+
+class InviteUsedError(RequestError):
+    """The one-time link was used before."""
+
+    status = 410
+    code = "invite_used"
+
+
+class NotJsonError(RequestError):
+    """A body that is not sent as JSON."""
+
+    status = 415
+    code = "not_json"

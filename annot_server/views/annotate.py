@@ -1,0 +1,15 @@
+"""The annotation page."""
+
+from __future__ import annotations
+
+from flask import Blueprint, render_template
+
+from annot_server.views.current import person
+
+blueprint = Blueprint("annotate", __name__)
+
+
+@blueprint.get("/")
+def annotate() -> str:
+    """Show the page on which frames are answered."""
+    return render_template("annotate.html", person=person())

@@ -1,0 +1,244 @@
+"""The JSON API, the same for the page and for scripts: parse, one call, answer."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from flask import request
+from flask_smorest import Blueprint
+
+from annot_server.answers import count_given, give_answer, skip_frame, undo_answer, undo_skip
+from annot_server.assignment import HeldFrame, HeldLease, next_lease, release, renew
+from annot_server.errors import NotJsonError
+from annot_server.progress import read_progress
+from annot_server.views.current import maintainer, person, server
+from annot_server.views.media import image_url
+from annot_server.views.schemas import (
+    AnswerHeadersSchema,
+    AnswerSchema,
+    GivenSchema,
+    LeaseReplySchema,
+    LeaseRequestSchema,
+    MeSchema,
+    ProgressSchema,
+    RenewedSchema,
+    SkippedSchema,
+    SkipSchema,
+    details_of,
+    point_of,
+)
+
+Json = dict[str, Any]
+
+blueprint = Blueprint("api", __name__, url_prefix="/api/v1", description="Annotate")
+
+
+@blueprint.before_request
+def refuse_strangers_and_forms() -> None:
+    """Let only signed-in people in, and only JSON bodies."""
+    person()
+    if request.content_length and not request.is_json:
+        raise NotJsonError("send the body as JSON, with Content-Type: application/json")
+
+
+@blueprint.route("/leases", methods=["POST"])
+@blueprint.arguments(LeaseRequestSchema, required=False)
+@blueprint.response(200, LeaseReplySchema)
+@blueprint.alt_response(404, description="after_lease_id is not yours")
+def lease_frames(body: Json) -> Json:
+    """Lease frames: the lease that you hold, or the next open frames of a clip."""
+    this, who, now = server(), person(), server().now()
+    held = this.database.write(
+        lambda session: next_lease(
+            session,
+            person_id=who.person_id,
+            now=now,
+            lease_s=this.config.lease_s,
+            lease_frames=this.config.lease_frames,
+            rng=this.rng,
+            after_lease_id=body.get("after_lease_id"),
+        )
+    )
+    if held is None:
+        return {"lease": None, "reason": "no_work"}
+    return {"lease": lease_json(held, now), "reason": None}
+
+
+@blueprint.route("/leases/<int:lease_id>/renew", methods=["POST"])
+@blueprint.response(200, RenewedSchema)
+@blueprint.alt_response(404, description="not your lease")
+@blueprint.alt_response(409, description="lease_lost")
+def renew_lease(lease_id: int) -> Json:
+    """Keep a lease alive."""
+    this, who, now = server(), person(), server().now()
+    expires_at = this.database.write(
+        lambda session: renew(
+            session,
+            person_id=who.person_id,
+            lease_id=lease_id,
+            now=now,
+            lease_s=this.config.lease_s,
+        )
+    )
+    return {"lease_id": lease_id, "expires_in_s": seconds_until(expires_at, now)}
+
+
+@blueprint.route("/leases/<int:lease_id>/release", methods=["POST"])
+@blueprint.response(204)
+@blueprint.alt_response(404, description="not your lease")
+def release_lease(lease_id: int) -> None:
+    """Give a lease back; a second time is no error."""
+    this, who, now = server(), person(), server().now()
+    this.database.write(
+        lambda session: release(session, person_id=who.person_id, lease_id=lease_id, now=now)
+    )
+
+
+@blueprint.route("/frames/<int:frame_id>/answers", methods=["POST"])
+@blueprint.arguments(AnswerSchema)
+@blueprint.arguments(AnswerHeadersSchema, location="headers")
+@blueprint.response(201, GivenSchema)
+@blueprint.alt_response(200, schema=GivenSchema, description="stored before under this key")
+@blueprint.alt_response(404, description="no such frame")
+@blueprint.alt_response(409, description="lease_lost, already_answered or idempotency_conflict")
+def answer_frame(body: Json, headers: Json, frame_id: int) -> tuple[Json, int]:
+    """Answer a frame: a point, or null for "not visible"."""
+    this, who, now = server(), person(), server().now()
+    point, details = point_of(body), details_of(body)
+    given = this.database.write(
+        lambda session: give_answer(
+            session,
+            person_id=who.person_id,
+            frame_id=frame_id,
+            point=point,
+            key=headers["idempotency_key"],
+            now=now,
+            details=details,
+        )
+    )
+    reply = {
+        "answer_id": given.answer_id,
+        "frame_id": frame_id,
+        "answers_given": given.answers_given,
+    }
+    return reply, 200 if given.is_repeat else 201
+
+
+@blueprint.route("/frames/<int:frame_id>/skips", methods=["POST"])
+@blueprint.arguments(SkipSchema)
+@blueprint.response(201, SkippedSchema)
+@blueprint.alt_response(200, schema=SkippedSchema, description="skipped before")
+@blueprint.alt_response(404, description="no such frame")
+@blueprint.alt_response(409, description="lease_lost or already_answered")
+def skip(body: Json, frame_id: int) -> tuple[Json, int]:
+    """Pass a frame on to others."""
+    this, who, now = server(), person(), server().now()
+    skipped = this.database.write(
+        lambda session: skip_frame(
+            session,
+            person_id=who.person_id,
+            frame_id=frame_id,
+            reason=body["reason"],
+            comment=body.get("comment"),
+            now=now,
+        )
+    )
+    reply = {"skip_id": skipped.skip_id, "frame_id": frame_id}
+    return reply, 200 if skipped.is_repeat else 201
+
+
+@blueprint.route("/answers/<int:answer_id>/undo", methods=["POST"])
+@blueprint.response(200, LeaseReplySchema)
+@blueprint.alt_response(404, description="not your answer")
+@blueprint.alt_response(409, description="undo_expired")
+def take_answer_back(answer_id: int) -> Json:
+    """Take an answer back and hold its frame again."""
+    this, who, now = server(), person(), server().now()
+    held = this.database.write(
+        lambda session: undo_answer(
+            session,
+            person_id=who.person_id,
+            answer_id=answer_id,
+            now=now,
+            undo_window_s=this.config.undo_window_s,
+            lease_s=this.config.lease_s,
+        )
+    )
+    return {"lease": lease_json(held, now)}
+
+
+@blueprint.route("/skips/<int:skip_id>/undo", methods=["POST"])
+@blueprint.response(200, LeaseReplySchema)
+@blueprint.alt_response(404, description="not your skip")
+@blueprint.alt_response(409, description="undo_expired")
+def take_skip_back(skip_id: int) -> Json:
+    """Take a skip back and hold its frame again."""
+    this, who, now = server(), person(), server().now()
+    held = this.database.write(
+        lambda session: undo_skip(
+            session,
+            person_id=who.person_id,
+            skip_id=skip_id,
+            now=now,
+            undo_window_s=this.config.undo_window_s,
+            lease_s=this.config.lease_s,
+        )
+    )
+    return {"lease": lease_json(held, now)}
+
+
+@blueprint.route("/me", methods=["GET"])
+@blueprint.response(200, MeSchema)
+def me() -> Json:
+    """Say who is signed in."""
+    who = person()
+    with server().database.read() as session:
+        answers_given = count_given(session, who.person_id)
+    return {"name": who.name, "role": who.role, "answers_given": answers_given}
+
+
+@blueprint.route("/progress", methods=["GET"])
+@blueprint.response(200, ProgressSchema)
+@blueprint.alt_response(403, description="maintainers only")
+def progress() -> Json:
+    """Say how far the work is."""
+    maintainer()
+    with server().database.read() as session:
+        return read_progress(session).to_json()
+
+
+def lease_json(held: HeldLease, now: datetime) -> Json:
+    """Return a lease as it is sent."""
+    return {
+        "lease_id": held.lease_id,
+        "expires_in_s": seconds_until(held.expires_at, now),
+        "clip": {
+            "clip_id": held.clip_id,
+            "video_id": held.video_id,
+            "start_s": held.start_s,
+            "end_s": held.end_s,
+        },
+        "action": {"action_id": held.action_id, "description": held.description},
+        "frames": [frame_json(frame, held) for frame in held.frames],
+    }
+
+
+def frame_json(frame: HeldFrame, held: HeldLease) -> Json:
+    """Return a frame as it is sent; without a hint there is no trace of one (R9)."""
+    reply = {
+        "frame_id": frame.frame_id,
+        "second": frame.second,
+        "image_url": image_url(frame.image_sha256),
+        "width": held.width,
+        "height": held.height,
+    }
+    if frame.hint:
+        point = {"x": frame.hint.point.x, "y": frame.hint.point.y}
+        reply["hint"] = {"point": point, "score": frame.hint.score}
+    return reply
+
+
+def seconds_until(moment: datetime, now: datetime) -> int:
+    """Return whole seconds, rounded down, so that nobody relies on the last part of one."""
+    return max(0, int((moment - now).total_seconds()))
