@@ -3,8 +3,7 @@
     ModelError
     |-- SettingsError      a settings file or `--set` that names no setting or no possible value
     |-- TrainingError      nothing to learn from, or a loss that is no number any more
-    |-- CheckpointError    a checkpoint that is missing, damaged or of another shape
-    `-- EvaluationError    predictions, a release or settings that cannot be scored together
+    `-- CheckpointError    a checkpoint that is missing, damaged or of another shape
 
 Messages say where, what is wrong with which value, and what to do. Files that somebody gave us
 (transcripts, clips, videos) raise `dataset_builder.errors.InputError` like everywhere else.
@@ -25,7 +24,3 @@ class TrainingError(ModelError):
 
 class CheckpointError(ModelError):
     """A checkpoint that is missing, damaged or of another shape."""
-
-
-class EvaluationError(ModelError):
-    """Predictions, a release or settings that cannot be scored together."""

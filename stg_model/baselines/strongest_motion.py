@@ -1,8 +1,8 @@
 """The place that changes most within a quarter of a second.
 
 Two frames, at `s` and `s + 0.25`, both 56x56 and grey; their absolute difference, averaged over
-every square of 9x9 pixels (a sixth of the frame), is largest somewhere: that pixel's centre is the
-answer. Where nothing moved it is the middle of the frame.
+every square of 9x9 pixels (a sixth of the frame's sides; the edge is repeated outward), is largest
+somewhere: the centre of that square is the answer. Where nothing moved it is the frame's middle.
 """
 
 from __future__ import annotations

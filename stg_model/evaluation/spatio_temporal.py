@@ -104,12 +104,11 @@ def score_iou_pointing(truths: Sequence[VideoTruth], predictions: Predictions) -
 
 def _tally(truth: VideoTruth, predictions: Predictions) -> _Tally:
     tally = _Tally(Counter(), Counter(), set())
-    for second in range(truth.n_seconds):
+    for second, true in enumerate(truth.by_second()):
         record = predictions.seconds.get((truth.video_id, second))
         said = record.action_id if record else None
-        boxes = truth.boxes_at(second)
-        true = truth.actions_at(second)
-        if true and (not boxes or (said in true and said not in boxes)):
+        boxes = true.boxes
+        if true.actions and (not boxes or (said in true.actions and said not in boxes)):
             tally.n_ignored += 1
             continue
         tally.n_seconds += 1

@@ -200,8 +200,7 @@ def _overlaps(truth: VideoTruth, held: Sequence[set[int]]) -> list[tuple[float, 
 def _n_right(truth: VideoTruth, held: Sequence[set[int]]) -> int:
     """Count the seconds whose aligned label is a true one."""
     said = {s: clip.action_id for clip, mine in zip(truth.clips, held, strict=True) for s in mine}
-    n_right = 0
-    for second in range(truth.n_seconds):
-        true = truth.actions_at(second)
-        n_right += said[second] in true if second in said else not true
-    return n_right
+    return sum(
+        said[second] in true.actions if second in said else not true.actions
+        for second, true in enumerate(truth.by_second())
+    )

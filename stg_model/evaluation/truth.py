@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from dataset_builder.domain import Clip, Video, frame_seconds
 from dataset_builder.errors import InputError
@@ -30,6 +30,17 @@ class TrueClip:
     is_scored: bool = True
 
 
+@dataclass(slots=True)
+class TrueSecond:
+    """One second: the actions of all clips that hold it, and the boxes of the scored ones.
+
+    No action means background.
+    """
+
+    actions: set[str] = field(default_factory=set)
+    boxes: dict[str, list[Box]] = field(default_factory=dict)
+
+
 @dataclass(frozen=True, slots=True)
 class VideoTruth:
     """One video: its clips by start, end and id; seconds are `0..n_seconds - 1`."""
@@ -38,16 +49,14 @@ class VideoTruth:
     n_seconds: int
     clips: tuple[TrueClip, ...]
 
-    def actions_at(self, second: int) -> frozenset[str]:
-        """Return the actions of all clips that hold the second; empty means background."""
-        return frozenset(c.action_id for c in self.clips if second in c.seconds)
-
-    def boxes_at(self, second: int) -> dict[str, list[Box]]:
-        """Return the boxes of the scored clips at a second, by action."""
-        found: dict[str, list[Box]] = {}
+    def by_second(self) -> list[TrueSecond]:
+        """Return what is true of each second, in order."""
+        found = [TrueSecond() for _ in range(self.n_seconds)]
         for clip in self.clips:
-            if clip.is_scored and second in clip.boxes:
-                found.setdefault(clip.action_id, []).append(clip.boxes[second])
+            for second in clip.seconds:
+                found[second].actions.add(clip.action_id)
+                if clip.is_scored and second in clip.boxes:
+                    found[second].boxes.setdefault(clip.action_id, []).append(clip.boxes[second])
         return found
 
 

@@ -7,7 +7,7 @@ import pytest
 from dataset_builder.domain import Video
 from dataset_builder.errors import InputError
 from dataset_builder.geometry import Box
-from stg_model.evaluation.truth import read_truth, true_boxes
+from stg_model.evaluation.truth import TrueSecond, read_truth, true_boxes
 
 BOX = Box(0.2, 0.2, 0.4, 0.4)
 
@@ -26,8 +26,7 @@ def test_a_clip_past_the_end_of_its_video_lengthens_it(make_release):
 
 def test_a_second_inside_no_clip_is_background_and_two_clips_may_share_one(make_release):
     release = make_release(("v", 1, 3, "cut", {}), ("v", 2, 4.5, "stir", {}), durations={"v": 6.0})
-    truth = read_truth(release)[0]
-    found = [sorted(truth.actions_at(second)) for second in range(6)]
+    found = [sorted(true.actions) for true in read_truth(release)[0].by_second()]
     assert found == [[], ["cut"], ["cut", "stir"], ["stir"], ["stir"], []]
 
 
@@ -48,8 +47,7 @@ def test_clips_outside_a_benchmark_split_are_no_background_but_are_not_scored(ma
     release = replace(release, clips=(first, *(replace(c, is_benchmark=False) for c in others)))
     truths = {truth.video_id: truth for truth in read_truth(release)}
     assert set(truths) == {"empty", "v"}
-    assert truths["v"].actions_at(3) == {"stir"}
-    assert truths["v"].boxes_at(3) == {}
+    assert truths["v"].by_second()[3] == TrueSecond({"stir"})
     assert true_boxes(tuple(truths.values())) == [(("v", 0, "cut"), BOX)]
     assert len(true_boxes(read_truth(release, "all"))) == 3
 
