@@ -108,7 +108,7 @@ def write_contact_sheet(
         store: frame store that holds its images; a missing image is a grey tile that says so.
         out: the file to write.
         clip_ids: only these clips; all where empty.
-        max_frames: frames drawn at most, in clip and time order.
+        max_frames: frames drawn at most, in order of video, time and clip.
         force: replace `out` where it exists.
 
     Returns:
@@ -138,7 +138,8 @@ def _chosen_frames(release: Release, clip_ids: Sequence[str]) -> list[Consensus]
     frames = [f for f in release.frames if not clip_ids or f.clip_id in clip_ids]
     if not frames:
         raise InputError("there are no frames to draw")
-    return sorted(frames, key=lambda f: (f.clip_id, f.second))
+    start = {c.clip_id: (c.video_id, c.segment.start_s, c.segment.end_s) for c in release.clips}
+    return sorted(frames, key=lambda f: (start[f.clip_id], f.clip_id, f.second))
 
 
 def _sheet(release: Release, frames: Sequence[Consensus], total: int, store: Path) -> Image.Image:
@@ -307,11 +308,10 @@ def _draw_click(
 ) -> None:
     """Draw a dot, or a ring where a hint was shown."""
     x, y = centre
-    outer, inner = 6 * scale, 4 * scale
+    outer, inner, hole = 5 * scale, 3.5 * scale, 1.5 * scale
     draw.ellipse((x - outer, y - outer, x + outer, y + outer), fill=EDGE_COLOUR)
     draw.ellipse((x - inner, y - inner, x + inner, y + inner), fill=CLICK_COLOUR)
     if assisted:
-        hole = 2 * scale
         draw.ellipse((x - hole, y - hole, x + hole, y + hole), fill=EDGE_COLOUR)
 
 

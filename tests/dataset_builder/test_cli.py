@@ -1,0 +1,112 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from dataset_builder.cli import main
+
+
+def run(*arguments: object):
+    return CliRunner().invoke(main, [str(argument) for argument in arguments])
+
+
+@pytest.fixture
+def release(snapshot_folder, tmp_path) -> Path:
+    out = tmp_path / "release"
+    result = run("build", snapshot_folder, out, "--name", "demo", "--version", "1.0.0")
+    assert result.exit_code == 0, result.output
+    return out
+
+
+def test_build_prints_the_funnel_and_the_digest(snapshot_folder, tmp_path):
+    out = tmp_path / "out"
+    result = run("build", snapshot_folder, out, "--name", "demo", "--version", "1.0.0")
+    lines = [line.split() for line in result.stdout.splitlines()]
+    assert ["frames", "26"] in lines
+    assert lines[-1][:3] == ["sha256", "of", "SHA256SUMS:"]
+    assert len(lines[-1][3]) == 64
+
+
+def test_build_prints_one_json_object_for_machines(snapshot_folder, tmp_path, release):
+    out = tmp_path / "out"
+    named = ("--name", "demo", "--version", "1.0.0")
+    found = json.loads(run("build", snapshot_folder, out, *named, "--json").stdout)
+    assert found.keys() >= {"release_sha256", "frames", "answers", "clicks", "boxes", "tubes"}
+    verified = json.loads(run("verify", release, "--json").stdout)
+    assert verified["release_sha256"] == found["release_sha256"]
+
+
+def test_build_settings_come_from_the_command_line(snapshot_folder, tmp_path, release):
+    named = ("--name", "demo", "--version", "1.0.0", "--json")
+    more = run("build", snapshot_folder, tmp_path / "o", *named, "--set", "benchmark_answers=all")
+    strict = run("build", snapshot_folder, tmp_path / "p", *named, "--set", "min_clicks=5")
+    assert json.loads(more.stdout)["answers_left_out"] == 0
+    assert json.loads(strict.stdout)["boxes"] < json.loads(more.stdout)["boxes"]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--name", "demo", "--version", "1"), "must look like 1.0.0"),
+        (("--name", "a b", "--version", "1.0.0"), "release name 'a b'"),
+        (("--name", "a", "--version", "1.0.0", "--set", "sgima=1"), "did you mean 'sigma'"),
+    ],
+)
+def test_a_bad_option_is_one_clear_line_and_leaves_nothing_behind(
+    snapshot_folder, tmp_path, options, message
+):
+    result = run("build", snapshot_folder, tmp_path / "out", *options)
+    assert result.exit_code == 1
+    assert message in result.stderr
+    assert result.stderr.count("\n") == 1
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["snapshot"]
+
+
+def test_a_damaged_snapshot_is_one_clear_line(snapshot_folder, tmp_path):
+    (snapshot_folder / "data/clips.parquet").write_bytes(b"damaged")
+    result = run("build", snapshot_folder, tmp_path / "out", "--name", "a", "--version", "1.0.0")
+    assert result.exit_code == 1
+    assert "data/clips.parquet: content differs" in result.stderr
+
+
+def test_build_refuses_to_overwrite_unless_forced(snapshot_folder, release):
+    again = ("build", snapshot_folder, release, "--name", "demo", "--version", "1.0.1")
+    assert run(*again).exit_code == 1
+    assert run("verify", release).stdout.endswith("boxes\n")
+    assert "demo 1.0.0" in run("verify", release).stdout
+    assert run(*again, "--force").exit_code == 0
+    assert "demo 1.0.1" in run("verify", release).stdout
+
+
+def test_verify_prints_each_difference_and_exits_with_1(release):
+    (release / "README.md").write_text("other")
+    result = run("verify", release)
+    assert result.exit_code == 1
+    assert "file_differs README.md: content differs from SHA256SUMS" in result.stdout
+    found = json.loads(run("verify", release, "--json").stdout)
+    assert found["ok"] is False
+    assert found["findings"][0]["code"] == "file_differs"
+
+
+def test_export_writes_what_the_release_itself_holds(release, tmp_path):
+    out = tmp_path / "out"
+    assert run("export", release, out, "--format", "grounding-youtube").exit_code == 0
+    own = release / "compat/grounding-youtube"
+    assert {p.name: p.read_bytes() for p in out.iterdir()} == {
+        p.name: p.read_bytes() for p in own.iterdir()
+    }
+
+
+def test_contact_sheet_without_images_is_one_clear_line(release, tmp_path):
+    store = tmp_path / "store"
+    store.mkdir()
+    result = run("contact-sheet", release, tmp_path / "sheet.png", "--frames", store)
+    assert result.exit_code == 1
+    assert "is it the right frame store?" in result.stderr
+
+
+def test_a_command_that_does_not_exist_is_a_usage_error():
+    assert run("bild").exit_code == 2
