@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import settings
 
 from dataset_builder.domain import (
     Action,
@@ -22,6 +23,9 @@ from dataset_builder.domain import (
 )
 from dataset_builder.geometry import Point
 from dataset_builder.snapshot import AnswerRow, FrameRow, Snapshot, write_snapshot
+
+settings.register_profile("patient", deadline=None)  # a busy machine is no failing example
+settings.load_profile("patient")
 
 SHAPES = ((1280, 720), (640, 480), (720, 1280))
 PHRASES = ("crack egg", "pour oil", "sauté it", "flip pancake")
