@@ -20,8 +20,8 @@ import numpy.typing as npt
 from dataset_builder.errors import VideoError
 from dataset_builder.video_survey import Survey, open_container, reason_of
 
-END_TOLERANCE_S = 0.5
-"""How long after the end of the last frame a wanted second may lie and still be that frame."""
+OUTSIDE_TOLERANCE_S = 0.5
+"""How long before the first frame or after the end of the last a time still means that frame."""
 
 BLOCK = 16
 """Frames per decord call: an open decord reader holds what it decoded ahead."""
@@ -74,8 +74,8 @@ def read_nearest(
 ) -> Reading:
     """Hand the frame shown nearest to each time to `keep`, in ascending order of times.
 
-    Times past the end and times whose nearest frame is damaged are left out. When decord fails on
-    the way PyAV begins anew, so that `keep` may see a position twice: the last one counts.
+    Times outside the video and times whose nearest frame is damaged are left out. When decord fails
+    on the way PyAV begins anew, so that `keep` may see a position twice: the last one counts.
 
     Args:
         survey: the video.
@@ -150,7 +150,8 @@ def read_with_pyav(
     survey: Survey, times_s: Sequence[float], size: tuple[int, int] | None, damage: Damage
 ) -> Iterator[Shown]:
     """Yield what `read_nearest` promises from one sequential pass of PyAV, filling in `damage`."""
-    pending = sorted(range(len(times_s)), key=lambda i: times_s[i], reverse=True)
+    inside = [i for i, time_s in enumerate(times_s) if _is_inside(survey, time_s)]
+    pending = sorted(inside, key=lambda i: times_s[i], reverse=True)
     width_height = size or (survey.width, survey.height)
     before: tuple[float, av.VideoFrame] | None = None
 
@@ -166,7 +167,7 @@ def read_with_pyav(
         if not pending:
             return
         before = now
-    while before is not None and pending and not _is_past_end(survey, times_s[pending[-1]]):
+    while before is not None and pending:
         yield from shown(before)
 
 
@@ -197,7 +198,7 @@ def _read_with_decord(
 ) -> Iterator[Shown]:
     positions: dict[int, list[int]] = {}
     for position, time_s in enumerate(times_s):
-        if not _is_past_end(survey, time_s):
+        if _is_inside(survey, time_s):
             positions.setdefault(_nearest_frame(survey, time_s), []).append(position)
     frames = sorted(positions)
     reader = _open_decord(survey, size)
@@ -212,8 +213,8 @@ def _read_with_decord(
                 yield Shown(position, float(survey.times_s[frame]), image)
 
 
-def _is_past_end(survey: Survey, time_s: float) -> bool:
-    return time_s > survey.duration_s + END_TOLERANCE_S
+def _is_inside(survey: Survey, time_s: float) -> bool:
+    return -OUTSIDE_TOLERANCE_S <= time_s <= survey.duration_s + OUTSIDE_TOLERANCE_S
 
 
 def _nearest_frame(survey: Survey, time_s: float) -> int:
