@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 
 import pytest
 
-from dataset_builder.domain import Action, Clip, Segment, Video
+from dataset_builder.domain import Action, Clip, Segment, Video, frame_seconds
 from dataset_builder.geometry import Box
 from dataset_builder.predictions import PointPrediction, Predictions, SecondPrediction, System
 from dataset_builder.release import Consensus, Release, tubes_of
@@ -32,7 +32,7 @@ def release_of(
             (clip.clip_id, second) in boxes, "",
         )
         for clip, _ in made
-        for second in range(math.ceil(clip.segment.start_s), math.ceil(clip.segment.end_s))
+        for second in frame_seconds(clip.segment)[0]
     ]  # fmt: skip
     return Release(
         name="small",
@@ -56,7 +56,7 @@ def perfect(release: Release) -> Predictions:
         clips = [c for c in release.clips if c.video_id == video.video_id]
         pool = sorted({c.action_id for c in clips})
         for second in range(math.ceil(video.duration_s)):
-            true = [c for c in clips if c.segment.start_s <= second < c.segment.end_s]
+            true = [c for c in clips if second in frame_seconds(c.segment)[0]]
             said = true[0].action_id if true else None
             scores = {action: float(action == said) for action in pool}
             seconds[video.video_id, second] = SecondPrediction(

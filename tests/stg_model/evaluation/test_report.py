@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from dataset_builder import tables
+from dataset_builder.build import build_release
 from dataset_builder.errors import InputError
 from dataset_builder.geometry import Box
 from dataset_builder.predictions import Predictions, System, read_predictions, write_predictions
@@ -33,6 +34,14 @@ def test_perfect_predictions_score_one_after_a_round_through_their_file(
     write_predictions(path, right.system, right.seconds.values(), right.points.values())
     report = evaluate(two_videos, read_predictions(path))
     assert report.to_json() == evaluate(two_videos, right).to_json()
+
+
+def test_perfect_predictions_score_one_on_a_crowds_release(make_snapshot, make_perfect):
+    """With clips that share seconds, one without a whole second and one outside the benchmark."""
+    release = build_release(make_snapshot(n_clips=12), name="crowd", version="1.0.0")
+    report = evaluate(release, make_perfect(release))
+    assert report.systems[0].metrics == dict.fromkeys(METRICS, 1.0)
+    assert report.counts["clips"] == 11
 
 
 def test_the_report_counts_what_was_scored_and_what_was_not(two_videos, right):
