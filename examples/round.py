@@ -180,7 +180,7 @@ class Round:
         """Score the predictions; return each system's metrics by its short name."""
         arguments = ("evaluate", release, predictions, "--videos", videos, "--json")
         report = json.loads(self.run("stg-model", *arguments))
-        short = {"centre-point": "centre", "fixed-box": "fixed_box", "strongest-motion": "motion"}
+        short = {"centre point": "centre", "fixed box": "fixed_box", "strongest motion": "motion"}
         return {
             "model" if s["kind"] == "submitted" else short.get(s["name"], s["name"]): s
             for s in report["systems"]
