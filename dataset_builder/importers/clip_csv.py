@@ -59,26 +59,31 @@ def read_clip_csv(path: Path) -> ClipTable:
         raise InputError(f"{path}: is not UTF-8 text ({error}); save it as UTF-8") from error
     except OSError as error:
         raise InputError(f"{path}: cannot be opened ({error.strerror})") from error
-    reader = csv.DictReader(io.StringIO(text, newline=""), skipinitialspace=True)
-    missing = [name for name in COLUMNS if name not in (reader.fieldnames or ())]
-    if missing:
-        raise InputError(
-            f"{path}:1: the header lacks {', '.join(missing)}; it must be {','.join(COLUMNS)}"
-        )
+    reader = csv.DictReader(io.StringIO(text), skipinitialspace=True, strict=True)
     rows: list[ClipRow] = []
     problems: list[str] = []
     first_lines: dict[str, int] = {}
-    for record in reader:
-        line = reader.line_num
-        try:
-            row = _read_row(line, record)
-            clip_id = clip_of(row, "", is_benchmark=False).clip_id
-            if clip_id in first_lines:
-                raise InputError(f"the same clip as line {first_lines[clip_id]}; delete one")
-            first_lines[clip_id] = line
-            rows.append(row)
-        except InputError as error:
-            problems.append(f"{path}:{line}: {error}")
+    try:
+        missing = [name for name in COLUMNS if name not in (reader.fieldnames or ())]
+        if missing:
+            raise InputError(
+                f"{path}:1: the header lacks {', '.join(missing)}; it must be {','.join(COLUMNS)}"
+            )
+        for record in reader:
+            line = reader.line_num
+            try:
+                row = _read_row(line, record)
+                clip_id = _clip_id(row)
+                if clip_id in first_lines:
+                    raise InputError(f"the same clip as line {first_lines[clip_id]}; delete one")
+                first_lines[clip_id] = line
+                rows.append(row)
+            except InputError as error:
+                problems.append(f"{path}:{line}: {error}")
+    except csv.Error as error:
+        raise InputError(
+            f"{path}:{reader.line_num + 1}: is not CSV from here on ({error}); is a quote left open?"
+        ) from error
     return ClipTable(tuple(rows), tuple(problems))
 
 
@@ -89,15 +94,18 @@ def action_of(row: ClipRow) -> Action:
 
 def clip_of(row: ClipRow, split: str, is_benchmark: bool) -> Clip:
     """Return the row's clip as part of a split."""
-    action_id = action_id_for(row.description)
     return Clip(
-        clip_id_for(row.video_id, row.segment, action_id),
+        _clip_id(row),
         row.video_id,
-        action_id,
+        action_id_for(row.description),
         row.segment,
         split,
         is_benchmark,
     )
+
+
+def _clip_id(row: ClipRow) -> str:
+    return clip_id_for(row.video_id, row.segment, action_id_for(row.description))
 
 
 def _read_row(line: int, record: dict[str | None, str | list[str] | None]) -> ClipRow:
@@ -115,6 +123,8 @@ def _text(record: dict[str | None, str | list[str] | None], name: str) -> str:
     value = record[name]
     if not isinstance(value, str) or not value.strip():
         raise InputError(f"{name} is empty; fill it in")
+    if "\n" in value.strip():
+        raise InputError(f"{name} spans lines, {value[:40]!r}; is a quote left open?")
     return " ".join(value.split())
 
 
