@@ -275,7 +275,7 @@ def _stored(store: Path, video: Video, settings: FrameSettings) -> VideoFrames |
         return None
     record = tables.read_json(path)
     found = _parse(path, record)
-    if found.video.sha256 != video.sha256 or record["settings_digest"] != settings.digest:
+    if found.video.sha256 != video.sha256 or record.get("settings_digest") != settings.digest:
         logger.warning("video %s: source or settings changed, cutting it anew", video.video_id)
         return None
     present = (f for f in found.frames if image_path(store, f.image_sha256).is_file())
