@@ -219,9 +219,9 @@ def cut_frames(
     )
     stored = _stored(store, video, settings)
     known = {f.second: f for f in stored.frames} if stored else {}
-    given_up = set(stored.missing_seconds) if stored and partial else set()
+    given_up = set(stored.missing_seconds) if stored else set()
     wanted = set(range(math.ceil(survey.promised_s)) if seconds is None else seconds)
-    todo = sorted(wanted - known.keys() - given_up)
+    todo = sorted(wanted - known.keys() - (given_up if partial else set()))
     if stored and not todo:
         return stored
 
@@ -231,9 +231,9 @@ def cut_frames(
 
     size = _fitted(survey, settings.long_side_px)
     reading = read_nearest(survey, todo, size, keep)
-    missing = sorted((wanted | given_up) - known.keys())
     if not partial:
-        _refuse_missing(survey, reading, missing)
+        _refuse_missing(survey, reading, sorted(wanted - known.keys()))
+    missing = sorted((wanted | given_up) - known.keys())
     result = VideoFrames(
         video=video,
         frames=tuple(known[second] for second in sorted(known)),

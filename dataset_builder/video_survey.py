@@ -129,11 +129,10 @@ def _survey(path: Path, container: Any) -> Survey:
     if first is None or stream.time_base is None or not shown:
         raise VideoError(f"{path}: no frame of it can be decoded; get the video again")
     in_order = [shown[pts] for pts in sorted(shown)]
-    times = np.array([float((p.pts - origin) * stream.time_base) for p in in_order])
-    typical_gap_s = float(np.median(np.diff(times))) if len(times) > 1 else 0.0
-    duration_s = float(times[-1]) + (
-        float(in_order[-1].duration * stream.time_base) or typical_gap_s
-    )
+    pts = np.array([p.pts for p in in_order])
+    typical_gap = int(np.median(np.diff(pts))) if len(pts) > 1 else 0
+    end_pts = in_order[-1].pts + (in_order[-1].duration or typical_gap)
+    duration_s = float((end_pts - origin) * stream.time_base)
     lacking_s = 0.0
     is_edited = False
     if "mp4" in container_name:
@@ -150,7 +149,7 @@ def _survey(path: Path, container: Any) -> Survey:
         height=height,
         is_square_pixel=(stream.sample_aspect_ratio or 1) == 1,
         quarter_turns=quarter_turns,
-        times_s=times,
+        times_s=np.array([float((p.pts - origin) * stream.time_base) for p in in_order]),
         duration_s=duration_s,
         promised_s=duration_s + lacking_s,
         origin_pts=origin,

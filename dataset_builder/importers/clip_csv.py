@@ -82,7 +82,7 @@ def read_clip_csv(path: Path) -> ClipTable:
                 problems.append(f"{path}:{line}: {error}")
     except csv.Error as error:
         raise InputError(
-            f"{path}:{reader.line_num + 1}: is not CSV from here on ({error}); is a quote left open?"
+            f"{path}:{reader.line_num + 1}: is no CSV from here on ({error}); is a quote left open?"
         ) from error
     return ClipTable(tuple(rows), tuple(problems))
 

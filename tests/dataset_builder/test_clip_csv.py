@@ -88,7 +88,7 @@ def test_rows_swallowed_by_a_quote_are_reported_not_taken(read: Callable[..., Cl
     [
         ("", "clips.csv:1: the header lacks video_id, start_s, end_s, action"),
         ("video_id,start,end_s,action\n", "clips.csv:1: the header lacks start_s"),
-        (HEADER + 'v1,1,2,"open\nv2,1,2,b\n', r"clips.csv:2: is not CSV from here on"),
+        (HEADER + 'v1,1,2,"open\nv2,1,2,b\n', r"clips.csv:2: is no CSV from here on"),
     ],
 )
 def test_a_file_that_is_no_table_of_clips_is_refused(

@@ -185,6 +185,7 @@ def test_seconds_that_were_given_up_are_refused_again_without_partial(
     cut_frames(video.path, store, "v1", [4, 9], partial=True)
     with pytest.raises(VideoError, match="shows nothing at 9 s"):
         cut_frames(video.path, store, "v1", [9])
+    assert cut_frames(video.path, store, "v1", [1]).missing_seconds == (9,)
 
 
 def test_a_cut_off_video_is_refused_or_its_end_counted_as_missing(
