@@ -58,7 +58,7 @@ class Habits:
     clicks_anywhere: float = 0.0
 
 
-CARELESS = Habits(misses_visible=0.1, sees_invisible=0.5, clicks_anywhere=0.6)
+CARELESS = Habits(misses_visible=0.1, sees_invisible=0.5, clicks_anywhere=0.25)
 
 
 @dataclass
