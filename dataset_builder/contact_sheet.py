@@ -21,7 +21,7 @@ from dataset_builder.frames import image_path
 from dataset_builder.fusion.heatmap import heatmap
 from dataset_builder.geometry import Box
 from dataset_builder.release import Consensus, Release, counts_of
-from dataset_builder.settings import BuildSettings
+from dataset_builder.settings import BuildSettings, read_settings
 from dataset_builder.snapshot import AnswerRow, answers_by_frame
 
 DEFAULT_MAX_FRAMES = 400
@@ -115,7 +115,7 @@ def write_contact_sheet(
         Frames drawn, and frames there were to draw.
 
     Raises:
-        InputError: an unknown clip, nothing to draw, or no image in the store at all.
+        InputError: an unknown clip, nothing to draw, no image in the store, or a damaged one.
         OutputError: `out` exists and `force` is not set.
     """
     if out.exists() and not force:
@@ -143,8 +143,9 @@ def _chosen_frames(release: Release, clip_ids: Sequence[str]) -> list[Consensus]
 
 
 def _sheet(release: Release, frames: Sequence[Consensus], total: int, store: Path) -> Image.Image:
-    settings = BuildSettings().to_mapping() | dict(release.settings)
-    source = _Source(store, float(settings["sigma"]), int(settings["min_clicks"]))
+    is_from_clicks = release.derivation == "clicks"
+    settings = read_settings(release.settings) if is_from_clicks else BuildSettings()
+    source = _Source(store, settings.sigma, settings.min_clicks)
     bands = _bands(_groups(release, frames))
     height = HEADER_PX + sum(max(g.height_px() for g in band) for band in bands) + MARGIN_PX
     sheet = Image.new("RGB", (SHEET_WIDTH_PX, height), PAPER)
@@ -250,7 +251,8 @@ def _draw_caption(
 ) -> None:
     frame = tile.frame
     x, y = corner
-    counts = f"{frame.n_clicks} clicks, {frame.n_answers} of {frame.redundancy} answers"
+    clicks = "1 click" if frame.n_clicks == 1 else f"{frame.n_clicks} clicks"
+    counts = f"{clicks}, {frame.n_answers} of {frame.redundancy} answers"
     draw.text((x, y), f"{frame.second} s", INK, _font(15))
     offset = _font(15).getlength(f"{frame.second} s") + 10
     draw.text((x + offset, y), _fitted(counts, 15, TILE_PX - round(offset)), FAINT, _font(15))
@@ -276,8 +278,11 @@ def _picture(tile: _Tile, source: _Source) -> Image.Image:
         ImageDraw.Draw(missing).text((12, 12), text, INK, _font(14))
         return missing
     large = (size[0] * _OVERSAMPLE, size[1] * _OVERSAMPLE)
-    with Image.open(path) as image:
-        picture = image.convert("RGB").resize(large, Image.Resampling.LANCZOS)
+    try:
+        with Image.open(path) as image:
+            picture = image.convert("RGB").resize(large, Image.Resampling.LANCZOS)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read as an image ({error}); cut it again") from error
     clicks = [answer.point for answer in tile.answers if answer.point]
     if clicks:
         grid = (large[1], large[0])

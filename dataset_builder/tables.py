@@ -77,7 +77,7 @@ def read_json(path: Path) -> Any:
     """Read a JSON file, or raise `InputError` that names it."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"{path}: cannot be read as JSON ({error})") from error
 
 
@@ -111,7 +111,7 @@ def read_json_lines(path: Path) -> Iterator[tuple[int, Row]]:
                 continue
             try:
                 record = json.loads(line)
-            except json.JSONDecodeError as error:
+            except (ValueError, RecursionError) as error:
                 raise InputError(f"{path}:{number}: is not JSON ({error})") from error
             if not isinstance(record, dict):
                 raise InputError(f"{path}:{number}: expected a JSON object, got {line[:40]!r}")
@@ -155,7 +155,8 @@ def check_sums(folder: Path) -> list[str]:
     read_sums_digest(folder)
     problems: list[str] = []
     listed: set[str] = set()
-    for line in (folder / SUMS_NAME).read_text(encoding="utf-8").splitlines():
+    text = (folder / SUMS_NAME).read_text(encoding="utf-8", errors="replace")
+    for line in text.splitlines():
         digest, _, name = line.partition("  ")
         listed.add(name)
         path = folder / name

@@ -155,6 +155,14 @@ def test_a_store_of_other_images_is_refused(store, tmp_path):
         drawn(a_release("ef" * 32, []), store, tmp_path)
 
 
+def test_a_damaged_image_is_refused_by_name(store, tmp_path):
+    digest = put_image(store)
+    path = image_path(store, digest)
+    path.write_bytes(path.read_bytes()[:300])
+    with pytest.raises(InputError, match=rf"{digest}\.jpg: cannot be read as an image"):
+        drawn(a_release(digest, []), store, tmp_path)
+
+
 def test_a_release_without_frames_is_refused(store, tmp_path):
     release = replace(a_release(put_image(store), []), frames=())
     with pytest.raises(InputError, match="no frames to draw"):

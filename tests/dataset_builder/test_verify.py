@@ -210,6 +210,11 @@ def test_a_missing_export_is_found(folder):
     assert codes(folder) == {"compat_missing"}
 
 
+def test_a_list_of_sums_that_is_no_text_is_found(folder):
+    (folder / tables.SUMS_NAME).write_bytes(b"\xff\xfe\n")
+    assert codes(folder) == {"file_differs"}
+
+
 @pytest.mark.parametrize("change", ["altered", "removed", "added"])
 def test_a_file_that_the_sums_do_not_cover_is_found(folder, change):
     readme = folder / "README.md"
