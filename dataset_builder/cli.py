@@ -15,9 +15,8 @@ from dataset_builder.console import commands, echo, log_to_stderr, progress
 from dataset_builder.contact_sheet import DEFAULT_MAX_FRAMES, write_contact_sheet
 from dataset_builder.errors import VideoError
 from dataset_builder.exporters.grounding_youtube import write_grounding_youtube
-from dataset_builder.exporters.huggingface import funnel
 from dataset_builder.frames import cut_frames, find_videos
-from dataset_builder.release import Release, counts_of, read_release
+from dataset_builder.release import Release, counts_of, funnel, read_release
 from dataset_builder.settings import parse_settings
 from dataset_builder.snapshot import read_snapshot
 from dataset_builder.verify import Verification, verify_release

@@ -204,6 +204,25 @@ def counts_of(release: Release) -> dict[str, int]:
     }
 
 
+def funnel(release: Release) -> list[tuple[str, int]]:
+    """Return `(stage, count)` from answers to tubes, in the order in which a reader asks."""
+    counts = counts_of(release)
+    left_out = sum(release.left_out.values())
+    lost = [(f"left out: {reason}", n) for reason, n in sorted(release.left_out.items())]
+    return [
+        ("answers in the snapshot", counts["answers"] + left_out),
+        *lost,
+        ("answers", counts["answers"]),
+        ("answers that are clicks", counts["clicks"]),
+        ("frames", counts["frames"]),
+        ("frames with an answer", counts["frames_answered"]),
+        ("frames with a click", counts["frames_clicked"]),
+        ("frames with a box", counts["boxes"]),
+        ("clips", counts["clips"]),
+        ("clips with a tube", counts["tubes"]),
+    ]
+
+
 def write_release(path: Path, release: Release, *, force: bool = False) -> str:
     """Write a release of tables only (no README, no exports) in one step; return its digest."""
     with tables.fresh_folder(path, force=force) as folder:

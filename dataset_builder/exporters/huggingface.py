@@ -10,7 +10,7 @@ import json
 import re
 from pathlib import Path
 
-from dataset_builder.release import Release, counts_of
+from dataset_builder.release import Release, funnel
 
 _TABLES = {
     "videos": "source videos: size as displayed, duration, digest of the file",
@@ -32,25 +32,6 @@ def dataset_card(release: Release) -> str:
     """Return the text of a release's README.md."""
     parts = (_front_matter(release), _what(release), _funnel(release), _rules(release), _USE)
     return "\n".join((*parts, _licence(release)))
-
-
-def funnel(release: Release) -> list[tuple[str, int]]:
-    """Return `(stage, count)` from answers to tubes, in the order in which a reader asks."""
-    counts = counts_of(release)
-    left_out = sum(release.left_out.values())
-    lost = [(f"left out: {reason}", n) for reason, n in sorted(release.left_out.items())]
-    return [
-        ("answers in the snapshot", counts["answers"] + left_out),
-        *lost,
-        ("answers", counts["answers"]),
-        ("answers that are clicks", counts["clicks"]),
-        ("frames", counts["frames"]),
-        ("frames with an answer", counts["frames_answered"]),
-        ("frames with a click", counts["frames_clicked"]),
-        ("frames with a box", counts["boxes"]),
-        ("clips", counts["clips"]),
-        ("clips with a tube", counts["tubes"]),
-    ]
 
 
 def _front_matter(release: Release) -> str:

@@ -4,7 +4,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from dataset_builder import tables
-from dataset_builder.build import build_release
+from dataset_builder.build import ASSISTED, build_release
 from dataset_builder.errors import InputError
 from dataset_builder.geometry import Box
 from dataset_builder.release import (
@@ -12,6 +12,7 @@ from dataset_builder.release import (
     FRAMES,
     TUBES,
     counts_of,
+    funnel,
     read_release,
     tubes_of,
     write_release,
@@ -51,6 +52,17 @@ def test_counts_count_rows_clicks_and_stages(folder):
     assert counts["answers"] == sum(frame.n_answers for frame in release.frames)
     assert counts["frames"] > counts["frames_answered"] > counts["frames_clicked"] > 0
     assert counts["frames_clicked"] >= counts["boxes"] > 0
+
+
+def test_the_funnel_begins_with_the_snapshot_and_falls_stage_by_stage(make_snapshot):
+    snapshot = make_snapshot()
+    release = build_release(snapshot, name="demo", version="1.0.0")
+    stages = dict(funnel(release))
+    assert stages["answers in the snapshot"] == len(snapshot.answers)
+    assert stages["answers"] == len(snapshot.answers) - stages[f"left out: {ASSISTED}"]
+    frames = [count for stage, count in funnel(release) if stage.startswith("frames")]
+    assert frames == sorted(frames, reverse=True)
+    assert frames[-1] == len(release.boxes) > 0
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from dataset_builder.build import ASSISTED, build_release, write_built_release
-from dataset_builder.exporters.huggingface import dataset_card, funnel
+from dataset_builder.build import build_release, write_built_release
+from dataset_builder.exporters.huggingface import dataset_card
 
 
 @pytest.fixture(scope="module")
@@ -25,17 +25,6 @@ def test_the_card_names_one_configuration_for_each_table_that_exists(release, tm
     paths = {line.split("path: ")[1] for line in lines if "path: " in line}
     tables = {p.relative_to(tmp_path / "release").as_posix() for p in tmp_path.rglob("*.parquet")}
     assert paths == tables
-
-
-def test_the_funnel_begins_with_the_snapshot_and_only_falls_within_answers_and_frames(
-    release, make_snapshot
-):
-    stages = dict(funnel(release))
-    assert stages["answers in the snapshot"] == len(make_snapshot().answers)
-    assert stages["answers"] == stages["answers in the snapshot"] - stages[f"left out: {ASSISTED}"]
-    frames = [count for stage, count in funnel(release) if stage.startswith("frames")]
-    assert frames == sorted(frames, reverse=True)
-    assert frames[-1] == len(release.boxes) > 0
 
 
 def test_without_a_licence_the_card_says_what_to_do(release):
