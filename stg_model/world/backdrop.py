@@ -16,9 +16,22 @@ from PIL import Image, ImageFilter
 from stg_model.world import props
 from stg_model.world.actions import OBJECTS
 from stg_model.world.scene import Scene, VideoPlan
-from stg_model.world.sprites import Colour, Drawing, Pen, Sprite, darker, kept, lighter, make_sprite
-from stg_model.world.sprites import stick_on
-from stg_model.world.staging import REFERENCE_HEIGHT, PixelBox, Placed, reach_in_frame
+from stg_model.world.sprites import (
+    REFERENCE_HEIGHT,
+    Colour,
+    Drawing,
+    Pen,
+    PixelBox,
+    Placed,
+    Sprite,
+    darker,
+    kept,
+    lighter,
+    make_sprite,
+    overlap,
+    stick_on,
+)
+from stg_model.world.staging import reach_in_frame
 
 TABLES = (
     (206, 164, 116),
@@ -41,6 +54,13 @@ CLUTTER_COLOURS = (
 N_CLUTTER = (6, 11)
 N_UNUSED = 2
 PLACE_TRIES = 40
+WALL_SHARE = (0.14, 0.24)
+"""How much of the frame's height the wall takes."""
+FOOT_BELOW_WALL = 14
+TOOLS = ("cut", "stir", "pour")
+"""The verbs that need a tool."""
+MOVER_REACH = {"ball": (32, 72), "car": (106, 34), "pinwheel": (40, 56), "bell": (90, 70)}
+"""Half the width and height within which a mover stays."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,70 +108,66 @@ def furnish(plan: VideoPlan, scene: Scene) -> Room:
         for take in plan.takes
         if scene.start_s <= take.start_s < scene.end_s
     ]
-    still = _walls_and_table(rng, plan.width, plan.height, scale)
+    edge = float(rng.uniform(*WALL_SHARE)) * plan.height
+    still = _wall_and_table(rng, plan, edge)
+    mover = _choose_mover(rng, plan, scale, taken)
     unused = [
         _object_sprite(OBJECTS[i], scale)
         for i in rng.choice(len(OBJECTS), size=N_UNUSED, replace=False)
     ]
-    unused.append(_tool_sprite(("cut", "stir", "pour")[int(rng.integers(3))], scale))
-    mover = _place_mover(rng, plan, scale, taken)
+    unused.append(_tool_sprite(str(rng.choice(TOOLS)), scale))
     for sprite in unused:
-        x, y, box = _free_place(rng, sprite.solid, plan.width, plan.height, taken)
-        stick_on(still, sprite, x + sprite.x, y + sprite.y)
-        taken.append(box)
+        x1, y1, x2, y2 = sprite.solid
+        on_table = (0, max(0, round(edge + FOOT_BELOW_WALL * scale) - (y2 - y1)))
+        left, top = _free_place(rng, (x2 - x1, y2 - y1), on_table, plan, taken)
+        placed = Placed(sprite, left - x1 + sprite.x, top - y1 + sprite.y)
+        stick_on(still, placed)
+        taken.append(placed.solid)
     return Room(still, mover)
 
 
-def _place_mover(
+def _choose_mover(
     rng: np.random.Generator, plan: VideoPlan, scale: float, taken: list[PixelBox]
 ) -> Mover:
-    kind = props.MOVERS[int(rng.integers(len(props.MOVERS)))]
+    kind = str(rng.choice(list(MOVER_REACH)))
     colour = int(rng.integers(len(props.MOVER_COLOURS)))
     cycles_s = float(rng.uniform(0.6, 1.1))
-    half = {"ball": (32, 72), "car": (106, 34), "pinwheel": (40, 52), "bell": (90, 70)}[kind]
-    rx, ry = (math.ceil(side * scale) for side in half)
-    x, y, box = _free_place(rng, (0, 0, 2 * rx, 2 * ry), plan.width, plan.height, taken)
-    taken.append(box)
-    return Mover(kind, colour, x + rx, y + ry, scale, cycles_s)
+    rx, ry = (math.ceil(side * scale) for side in MOVER_REACH[kind])
+    left, top = _free_place(rng, (2 * rx, 2 * ry), (0, 0), plan, taken)
+    taken.append((left, top, left + 2 * rx, top + 2 * ry))
+    return Mover(kind, colour, left + rx, top + ry, scale, cycles_s)
 
 
 def _free_place(
-    rng: np.random.Generator, size: PixelBox, width: int, height: int, taken: list[PixelBox]
-) -> tuple[int, int, PixelBox]:
-    """Draw places until one touches nothing; else the one that hides least of anything.
+    rng: np.random.Generator,
+    size: tuple[int, int],
+    least: tuple[int, int],
+    plan: VideoPlan,
+    taken: list[PixelBox],
+) -> tuple[int, int]:
+    """Return the left and top of a place that touches nothing taken, or the least where none does.
 
-    Returns the shift of the sprite's picture and the box that its solid pixels then fill.
+    Places are drawn uniformly between `least` and the far edges of the frame.
     """
-    x1, y1, x2, y2 = size
-    best: tuple[float, int, int, PixelBox] | None = None
-    for _ in range(PLACE_TRIES):
-        left = int(rng.integers(max(1, width - (x2 - x1))))
-        top = int(rng.integers(max(1, height - (y2 - y1))))
-        box = left, top, left + x2 - x1, top + y2 - y1
-        shared = sum(_shared(box, other) for other in taken)
-        if best is None or shared < best[0]:
-            best = shared, left - x1, top - y1, box
-        if not shared:
-            break
-    assert best is not None  # noqa: S101
-    return best[1:]
+    width, height = size
+    lefts = rng.integers(least[0], plan.width - width, size=PLACE_TRIES)
+    tops = rng.integers(least[1], plan.height - height, size=PLACE_TRIES)
+
+    def covered(place: tuple[int, int]) -> int:
+        left, top = place
+        return sum(overlap((left, top, left + width, top + height), box) for box in taken)
+
+    return min(zip(lefts.tolist(), tops.tolist(), strict=True), key=covered)
 
 
-def _shared(a: PixelBox, b: PixelBox) -> int:
-    across, down = min(a[2], b[2]) - max(a[0], b[0]), min(a[3], b[3]) - max(a[1], b[1])
-    return max(0, across) * max(0, down)
-
-
-def _walls_and_table(
-    rng: np.random.Generator, width: int, height: int, scale: float
-) -> Image.Image:
-    picture = Image.new("RGB", (width * 2, height * 2))
-    unit = scale * 2
-    pen = Pen(picture, (unit, 0, 0, 0, unit, 0))
-    right, bottom = width / scale, height / scale
+def _wall_and_table(rng: np.random.Generator, plan: VideoPlan, edge_px: float) -> Image.Image:
+    """Draw the room, twice as large and then reduced so that edges are smooth."""
+    picture = Image.new("RGB", (plan.width * 2, plan.height * 2))
+    scale = plan.height / REFERENCE_HEIGHT
+    pen = Pen(picture, (scale * 2, 0, 0, 0, scale * 2, 0))
+    right, bottom, edge = plan.width / scale, REFERENCE_HEIGHT, edge_px / scale
     wall = WALLS[int(rng.integers(len(WALLS)))]
     table = TABLES[int(rng.integers(len(TABLES)))]
-    edge = float(rng.uniform(0.14, 0.24)) * bottom
     _draw_wall(pen, rng, wall, right, edge)
     _draw_table(pen, rng, table, right, (edge, bottom))
     for _ in range(int(rng.integers(*N_CLUTTER))):
@@ -202,10 +218,10 @@ def _draw_table(
     else:
         for _ in range(90):
             x, y = float(rng.uniform(0, right)), float(rng.uniform(edge, bottom))
-            pen.ellipse(x, y, 7, 3, blend_speck(table, x), None)
+            pen.ellipse((x, y), (7, 3), _speck(table, x), None)
 
 
-def blend_speck(table: Colour, x: float) -> Colour:
+def _speck(table: Colour, x: float) -> Colour:
     """A speck of stone, light or dark."""
     return lighter(table, 0.2) if int(x) % 2 else darker(table, 0.1)
 
@@ -216,7 +232,7 @@ def _draw_clutter(pen: Pen, kind: int, colour: Colour, turn: float) -> None:
         case 0:
             pen.rounded((14, -34, 34, -12), 9, darker(colour))
             pen.rounded((-20, -42, 22, 0), 7, colour)
-            pen.ellipse(1, -41, 21, 6, lighter(colour, 0.5))
+            pen.ellipse((1, -41), (21, 6), lighter(colour, 0.5))
         case 1:
             book = pen.at(0, 0, turn)
             book.rounded((-36, -24, 36, 24), 4, colour)
@@ -231,8 +247,8 @@ def _draw_clutter(pen: Pen, kind: int, colour: Colour, turn: float) -> None:
             pen.rounded((-19, -60, 19, -48), 4, darker(colour, 0.4))
             pen.rounded((-12, -38, 12, -14), 3, lighter(colour, 0.6), None)
         case 4:
-            pen.ellipse(0, 0, 26, 11, lighter(colour, 0.25))
-            pen.ellipse(0, -2, 17, 6, darker(colour, 0.1), None)
+            pen.ellipse((0, 0), (26, 11), lighter(colour, 0.25))
+            pen.ellipse((0, -2), (17, 6), darker(colour, 0.1), None)
         case _:
             pen.at(0, 0, turn).rounded((-18, -18, 18, 18), 4, colour)
 

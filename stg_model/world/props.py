@@ -19,11 +19,11 @@ GREEN = (88, 172, 62)
 
 
 def _salad(pen: Pen) -> None:
-    pen.ellipse(0, -5, 56, 9, SHADOW, None)
+    pen.ellipse((0, -5), (56, 9), SHADOW, None)
     leaves = ((-30, -44, 20), (0, -54, 24), (30, -44, 20), (-14, -38, 20), (15, -38, 20))
     for i, (x, y, r) in enumerate(leaves):
         shade = (GREEN, lighter(GREEN, 0.3), darker(GREEN, 0.18))[i % 3]
-        pen.ball(x, y, r, r * 0.85, shade, darker(GREEN, 0.5))
+        pen.ball((x, y), (r, r * 0.85), shade, darker(GREEN, 0.5))
         pen.line([(x - r * 0.5, y + 3), (x + r * 0.4, y - r * 0.4)], lighter(GREEN, 0.6), 2)
     bowl = [(-54, -36), (54, -36), (42, -10), (26, -2), (-26, -2), (-42, -10)]
     pen.polygon(bowl, (176, 206, 150))
@@ -31,18 +31,18 @@ def _salad(pen: Pen) -> None:
 
 
 def _pancake(pen: Pen) -> None:
-    pen.ellipse(0, -5, 62, 10, SHADOW, None)
-    pen.ellipse(0, -10, 60, 14, (212, 222, 232))
-    pen.ellipse(0, -13, 44, 9, (188, 200, 214), None)
+    pen.ellipse((0, -5), (62, 10), SHADOW, None)
+    pen.ellipse((0, -10), (60, 14), (212, 222, 232))
+    pen.ellipse((0, -13), (44, 9), (188, 200, 214), None)
     for y in (-18, -27, -36, -45):
-        pen.ellipse(0, y, 46, 15, (176, 116, 52))
-        pen.ellipse(0, y - 3, 44, 12, (226, 168, 92), None)
-    pen.ellipse(-6, -50, 34, 8, (240, 194, 124), None)
+        pen.ellipse((0, y), (46, 15), (176, 116, 52))
+        pen.ellipse((0, y - 3), (44, 12), (226, 168, 92), None)
+    pen.ellipse((-6, -50), (34, 8), (240, 194, 124), None)
     pen.polygon([(-9, -58), (7, -60), (13, -52), (-4, -49)], (255, 240, 150))
 
 
 def _carrot(pen: Pen) -> None:
-    pen.ellipse(0, -4, 58, 8, SHADOW, None)
+    pen.ellipse((0, -4), (58, 8), SHADOW, None)
     body = pen.at(0, -20, -8)
     for dy in (-12, -4, 5, 12):
         body.line([(36, 0), (58, dy * 1.4 - 2)], darker(GREEN, 0.2), 7)
@@ -55,33 +55,33 @@ def _carrot(pen: Pen) -> None:
 
 
 def _soup(pen: Pen) -> None:
-    pen.ellipse(0, -5, 50, 9, SHADOW, None)
+    pen.ellipse((0, -5), (50, 9), SHADOW, None)
     bowl = [(-56, -44), (56, -44), (50, -22), (30, -4), (-30, -4), (-50, -22)]
     pen.polygon(bowl, (128, 36, 44))
     pen.polygon([(-48, -34), (-34, -34), (-20, -9), (-30, -8)], (176, 78, 84), None)
-    pen.ellipse(0, -46, 57, 15, (240, 222, 214))
-    pen.ellipse(0, -45, 49, 11, (214, 36, 28))
-    pen.ellipse(-12, -47, 22, 4, (240, 92, 70), None)
+    pen.ellipse((0, -46), (57, 15), (240, 222, 214))
+    pen.ellipse((0, -45), (49, 11), (214, 36, 28))
+    pen.ellipse((-12, -47), (22, 4), (240, 92, 70), None)
     for x, y in ((16, -44), (28, -48), (-30, -43)):
-        pen.ellipse(x, y, 4, 2.5, (250, 222, 120), None)
+        pen.ellipse((x, y), (4, 2.5), (250, 222, 120), None)
 
 
 def _jam(pen: Pen) -> None:
     purple = (126, 40, 150)
-    pen.ellipse(0, -4, 40, 8, SHADOW, None)
+    pen.ellipse((0, -4), (40, 8), SHADOW, None)
     pen.rounded((-35, -76, 35, -2), 12, purple)
     pen.rounded((-30, -70, -20, -10), 5, lighter(purple, 0.45), None)
     pen.rounded((-22, -56, 26, -20), 4, (250, 240, 226), darker(purple))
-    pen.ball(-4, -36, 8, 8, (186, 70, 190), darker(purple))
-    pen.ball(9, -35, 8, 8, (158, 52, 172), darker(purple))
+    pen.ball((-4, -36), (8, 8), (186, 70, 190), darker(purple))
+    pen.ball((9, -35), (8, 8), (158, 52, 172), darker(purple))
     pen.line([(2, -44), (7, -52)], darker(GREEN), 3)
-    pen.ellipse(0, -78, 37, 9, (222, 196, 232))
-    pen.ellipse(0, -78, 31, 6.5, darker(purple, 0.25))
+    pen.ellipse((0, -78), (37, 9), (222, 196, 232))
+    pen.ellipse((0, -78), (31, 6.5), darker(purple, 0.25))
 
 
 def _milk(pen: Pen) -> None:
     blue = (52, 112, 214)
-    pen.ellipse(0, -4, 34, 7, SHADOW, None)
+    pen.ellipse((0, -4), (34, 7), SHADOW, None)
     pen.polygon(
         [
             (-28, -2),
@@ -96,12 +96,12 @@ def _milk(pen: Pen) -> None:
         (246, 249, 255),
     )
     pen.rounded((-29, -56, 29, -16), 3, blue)
-    pen.ellipse(-2, -36, 13, 11, (246, 249, 255), None)
+    pen.ellipse((-2, -36), (13, 11), (246, 249, 255), None)
     pen.polygon([(-13, -42), (-2, -54), (9, -42)], (246, 249, 255), None)
     pen.polygon([(15, -60), (24, -60), (23, -6), (15, -6)], (206, 216, 236), None)
     pen.rounded((15, -56, 28, -16), 3, darker(blue, 0.2), None)
-    pen.ellipse(0, -110, 16, 6, lighter(blue))
-    pen.ellipse(0, -111, 11, 3.5, (246, 249, 255))
+    pen.ellipse((0, -110), (16, 6), lighter(blue))
+    pen.ellipse((0, -111), (11, 3.5), (246, 249, 255))
 
 
 OBJECT_DRAWINGS = {
@@ -155,15 +155,15 @@ def _knife(pen: Pen) -> None:
     pen.polygon([(-50, 0), (-40, -7), (34, -8), (34, 0)], (244, 248, 252), None)
     pen.rounded((32, -27, 84, -11), 7, (62, 54, 58))
     for x in (44, 58, 72):
-        pen.ellipse(x, -19, 2.5, 2.5, STEEL, None)
+        pen.ellipse((x, -19), (2.5, 2.5), STEEL, None)
 
 
 def _spoon(pen: Pen) -> None:
     """The spoon's tip lies at the origin; the handle goes up and a little to the right."""
     stick = pen.at(0, -6, 9)
     stick.rounded((-4, -104, 4, -16), 4, WOOD)
-    stick.ellipse(0, -9, 14, 17, WOOD)
-    stick.ellipse(-1, -10, 9, 12, lighter(WOOD, 0.3), None)
+    stick.ellipse((0, -9), (14, 17), WOOD)
+    stick.ellipse((-1, -10), (9, 12), lighter(WOOD, 0.3), None)
 
 
 def _jug(pen: Pen, content: Colour) -> None:
@@ -189,7 +189,7 @@ def tool(name: str) -> Drawing:
 
 
 def _standing_jug(pen: Pen) -> None:
-    pen.ellipse(30, 0, 34, 7, SHADOW, None)
+    pen.ellipse((30, 0), (34, 7), SHADOW, None)
     _jug(pen.at(0, -66, 38), (226, 240, 244))
 
 
@@ -249,7 +249,7 @@ def mover(kind: str, colour: int, step: int) -> Drawing:
     paint = MOVER_COLOURS[colour]
 
     def ball(pen: Pen) -> None:
-        pen.ball(0, 0, 30, 30, paint)
+        pen.ball((0, 0), (30, 30), paint)
         for turn in (-40, 0, 40):
             pen.at(0, 0, turn).line([(0, -28), (0, 28)], lighter(paint, 0.7), 4)
 
@@ -257,8 +257,8 @@ def mover(kind: str, colour: int, step: int) -> Drawing:
         pen.polygon([(-26, -12), (-14, -32), (16, -32), (30, -12)], lighter(paint, 0.55))
         pen.rounded((-48, -14, 48, 16), 10, paint)
         for x in (-26, 26):
-            pen.ellipse(x, 17, 13, 13, (50, 50, 58))
-            pen.ellipse(x, 17, 5, 5, STEEL, None)
+            pen.ellipse((x, 17), (13, 13), (50, 50, 58))
+            pen.ellipse((x, 17), (5, 5), STEEL, None)
 
     def pinwheel(pen: Pen) -> None:
         pen.rounded((-3, 0, 3, 62), 3, WOOD)
@@ -266,12 +266,12 @@ def mover(kind: str, colour: int, step: int) -> Drawing:
             wing = pen.at(0, 0, 90 * i + step * 7.5)
             shade = paint if i % 2 else lighter(paint, 0.6)
             wing.polygon([(0, 0), (10, -34), (38, -30)], shade)
-        pen.ellipse(0, 0, 6, 6, INK)
+        pen.ellipse((0, 0), (6, 6), INK)
 
     def bell(pen: Pen) -> None:
         swing = pen.at(0, -58, 38 * math.cos(math.pi * step / 11))
         swing.line([(0, 0), (0, 66)], WOOD, 5)
-        swing.ball(0, 80, 26, 26, paint)
+        swing.ball((0, 80), (26, 26), paint)
         pen.rounded((-20, -66, 20, -54), 5, WOOD)
 
     drawings: dict[str, Drawing] = {
@@ -281,9 +281,6 @@ def mover(kind: str, colour: int, step: int) -> Drawing:
         "bell": Drawing(98, 70, 98, 52, bell),
     }
     return drawings[kind]
-
-
-MOVERS = ("ball", "car", "pinwheel", "bell")
 
 
 def card(width: float, height: float) -> Drawing:

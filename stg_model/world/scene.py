@@ -94,6 +94,9 @@ class WorldSettings:
             raise SettingsError(
                 f"actions_per_video must lie in 1..{len(ACTIONS)}, got {self.actions_per_video}"
             )
+        self._check_sets()
+
+    def _check_sets(self) -> None:
         for name in SETS:
             if self.n_videos(name) < 0 or self.seed < 0:
                 raise SettingsError(f"seed and the number of {name} videos must not be negative")

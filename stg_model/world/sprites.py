@@ -1,6 +1,6 @@
 """Drawing by shapes, and small pictures with smooth edges that are drawn once and kept.
 
-A drawing is a function of a `Pen`; it works in units that are pixels of a frame 480 high. Shapes
+A drawing is a function of a `Pen`; its units are pixels of a frame `REFERENCE_HEIGHT` high. Shapes
 are drawn `SMOOTH` times as large and then reduced, which is what makes their edges smooth.
 """
 
@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from PIL import Image, ImageDraw
 
+REFERENCE_HEIGHT = 480
 SMOOTH = 3
 SOLID_ALPHA = 128
 """A pixel is part of a thing where it hides at least half of what lies behind (shadows do not)."""
@@ -20,6 +21,8 @@ SOLID_ALPHA = 128
 INK = (58, 44, 42)
 Colour = tuple[int, ...]
 XY = tuple[float, float]
+PixelBox = tuple[int, int, int, int]
+"""(x1, y1, x2, y2) in pixels, half-open."""
 
 
 def blend(colour: Colour, other: Colour, share: float) -> tuple[int, int, int]:
@@ -81,26 +84,24 @@ class Pen:
             width = max(1, round(2 * self.px))
             self.draw.line([*mapped, *mapped[:2]], fill=ink, width=width, joint="curve")
 
-    def ellipse(
-        self, x: float, y: float, rx: float, ry: float, fill: Colour, ink: Colour | None = INK
-    ) -> None:
-        """Fill an ellipse about (x, y)."""
+    def ellipse(self, centre: XY, radii: XY, fill: Colour, ink: Colour | None = INK) -> None:
+        """Fill an ellipse."""
+        (x, y), (rx, ry) = centre, radii
         steps = [math.tau * i / 36 for i in range(36)]
         self.polygon([(x + rx * math.cos(s), y + ry * math.sin(s)) for s in steps], fill, ink)
 
-    def ball(
-        self, x: float, y: float, rx: float, ry: float, fill: Colour, ink: Colour | None = INK
-    ) -> None:
+    def ball(self, centre: XY, radii: XY, fill: Colour, ink: Colour | None = INK) -> None:
         """Fill an ellipse that is lit from the upper left."""
-        self.ellipse(x, y, rx, ry, darker(fill, 0.22), ink)
+        (x, y), (rx, ry) = centre, radii
+        self.ellipse(centre, radii, darker(fill, 0.22), ink)
         for step in range(1, 6):
             left, size = 0.055 * step, 1 - 0.17 * step
             shade = blend(darker(fill, 0.15), lighter(fill, 0.4), step / 5)
-            self.ellipse(x - rx * left, y - ry * left, rx * size, ry * size, shade, None)
+            self.ellipse((x - rx * left, y - ry * left), (rx * size, ry * size), shade, None)
 
     def rounded(
         self,
-        box: tuple[float, float, float, float],
+        box: tuple[float, ...],
         radius: float,
         fill: Colour,
         ink: Colour | None = INK,
@@ -109,12 +110,10 @@ class Pen:
         x1, y1, x2, y2 = box
         r = min(radius, (x2 - x1) / 2, (y2 - y1) / 2)
         points: list[XY] = []
-        for cx, cy, start in ((x2 - r, y2 - r, 0), (x1 + r, y2 - r, 90)) + (
-            (x1 + r, y1 + r, 180),
-            (x2 - r, y1 + r, 270),
-        ):
-            for turn in range(start, start + 91, 15):
-                angle = math.radians(turn)
+        corners = ((x2 - r, y2 - r), (x1 + r, y2 - r), (x1 + r, y1 + r), (x2 - r, y1 + r))
+        for quarter, (cx, cy) in enumerate(corners):
+            for turn in range(0, 91, 15):
+                angle = math.radians(90 * quarter + turn)
                 points.append((cx + r * math.cos(angle), cy + r * math.sin(angle)))
         self.polygon(points, fill, ink)
 
@@ -139,15 +138,15 @@ class Drawing:
 class Sprite:
     """A small picture with see-through surroundings.
 
-    `x`, `y`: where its origin lies inside it, in pixels. `solid`: (x1, y1, x2, y2), half-open, of
-    the pixels that count as the thing.
+    `x`, `y`: where its origin lies inside it, in pixels. `solid`: the box of the pixels that count
+    as the thing.
     """
 
     colour: Image.Image
     alpha: Image.Image
     x: int
     y: int
-    solid: tuple[int, int, int, int]
+    solid: PixelBox
 
 
 def make_sprite(drawing: Drawing, scale: float, mirrored: bool = False) -> Sprite:
@@ -169,9 +168,52 @@ def make_sprite(drawing: Drawing, scale: float, mirrored: bool = False) -> Sprit
     return Sprite(picture.convert("RGB"), alpha, x, y, solid)
 
 
-def stick_on(picture: Image.Image, sprite: Sprite, x: int, y: int) -> None:
-    """Lay a sprite over a picture with its origin at (x, y); what reaches outside is cut."""
-    picture.paste(sprite.colour, (x - sprite.x, y - sprite.y), sprite.alpha)
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A sprite and the pixel on which its origin lies."""
+
+    sprite: Sprite
+    x: int
+    y: int
+
+    @property
+    def drawn(self) -> PixelBox:
+        """All pixels that its picture covers."""
+        left, top = self.x - self.sprite.x, self.y - self.sprite.y
+        return left, top, left + self.sprite.colour.width, top + self.sprite.colour.height
+
+    @property
+    def solid(self) -> PixelBox:
+        """The pixels that count as the thing."""
+        x1, y1, x2, y2 = self.sprite.solid
+        left, top = self.x - self.sprite.x, self.y - self.sprite.y
+        return left + x1, top + y1, left + x2, top + y2
+
+
+def stick_on(picture: Image.Image, placed: Placed, right: int = 0, down: int = 0) -> None:
+    """Lay a sprite over a picture, shifted by some pixels; what reaches outside is cut."""
+    left, top, _, _ = placed.drawn
+    picture.paste(placed.sprite.colour, (left + right, top + down), placed.sprite.alpha)
+
+
+def union(boxes: Iterable[PixelBox]) -> PixelBox:
+    """The smallest box round all boxes (at least one).
+
+    >>> union([(0, 5, 2, 6), (1, 0, 4, 2)])
+    (0, 0, 4, 6)
+    """
+    lefts, tops, rights, bottoms = zip(*boxes, strict=True)
+    return min(lefts), min(tops), max(rights), max(bottoms)
+
+
+def overlap(a: PixelBox, b: PixelBox) -> int:
+    """How many pixels two boxes share.
+
+    >>> overlap((0, 0, 4, 4), (3, 2, 9, 9))
+    2
+    """
+    across, down = min(a[2], b[2]) - max(a[0], b[0]), min(a[3], b[3]) - max(a[1], b[1])
+    return max(0, across) * max(0, down)
 
 
 kept = functools.lru_cache(maxsize=4096)

@@ -8,17 +8,20 @@ such place is equally likely (R32).
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
-from dataclasses import dataclass
 
 from dataset_builder.geometry import Box
 from stg_model.world import props
 from stg_model.world.actions import WorldAction
 from stg_model.world.scene import Take, VideoPlan
-from stg_model.world.sprites import Sprite, kept, make_sprite
-
-REFERENCE_HEIGHT = 480
-"""Drawings are in pixels of a frame this high."""
+from stg_model.world.sprites import (
+    REFERENCE_HEIGHT,
+    PixelBox,
+    Placed,
+    Sprite,
+    kept,
+    make_sprite,
+    union,
+)
 
 ACTION_SIZE = 1.1
 """How large actions are drawn; other things on the table have size 1."""
@@ -27,23 +30,6 @@ EDGE_PX = 2
 DASH_EVERY = 18
 DASHES_A_CYCLE = 2.6
 REACH_STEPS = 48
-PixelBox = tuple[int, int, int, int]
-
-
-@dataclass(frozen=True, slots=True)
-class Placed:
-    """A sprite and the pixel on which its origin lies."""
-
-    sprite: Sprite
-    x: int
-    y: int
-
-    @property
-    def solid(self) -> PixelBox:
-        """The pixels that count as the thing: (x1, y1, x2, y2), half-open."""
-        x1, y1, x2, y2 = self.sprite.solid
-        left, top = self.x - self.sprite.x, self.y - self.sprite.y
-        return left + x1, top + y1, left + x2, top + y2
 
 
 def parts_at(plan: VideoPlan, take: Take, time_s: float) -> list[Placed]:
@@ -80,12 +66,6 @@ def box_at(plan: VideoPlan, time_s: float) -> Box | None:
     return Box(x1 / plan.width, y1 / plan.height, x2 / plan.width, y2 / plan.height)
 
 
-def union(boxes: Iterable[PixelBox]) -> PixelBox:
-    """The smallest box round all boxes (at least one)."""
-    lefts, tops, rights, bottoms = zip(*boxes, strict=True)
-    return min(lefts), min(tops), max(rights), max(bottoms)
-
-
 def _scale(plan: VideoPlan, take: Take) -> float:
     return plan.height / REFERENCE_HEIGHT * ACTION_SIZE * take.scale
 
@@ -106,7 +86,7 @@ def _parts(
     thing = _object_sprite(action.thing, scale, mirrored)
     hand = _tool_sprite(action, person, scale, mirrored)
     top = props.TOP_OF[action.thing]
-    angle = math.tau * cycles
+    angle = math.tau * cycles  # all paths are loops: nothing is where it was 0.25 s before
 
     def place(sprite: Sprite, x: float, y: float) -> Placed:
         return Placed(sprite, round(-x * scale if mirrored else x * scale), round(y * scale))
@@ -114,7 +94,7 @@ def _parts(
     match action.verb:
         case "cut":
             lift = 24 - 24 * math.cos(angle)
-            return [place(thing, 0, 0), place(hand, 2, -0.45 * top - lift)]
+            return [place(thing, 0, 0), place(hand, 2 + 7 * math.sin(angle), -0.45 * top - lift)]
         case "stir":
             across = 14 if action.thing == "jam" else 26
             spot = across * math.cos(angle), 8 * math.sin(angle) - top + 4
@@ -126,7 +106,7 @@ def _parts(
             return [place(thing, 0, 0), *stream, place(hand, 0, lip)]
         case _:
             sway = 34 * math.sin(angle)
-            rise = -10 - 6 * math.cos(2 * angle)
+            rise = -10 - 7 * math.cos(angle)
             return [place(thing, sway, rise), place(hand, sway + 14, rise - 0.5 * top)]
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import csv
 import multiprocessing
+import shutil
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import suppress
@@ -29,7 +30,7 @@ from stg_model.world.render import encode
 from stg_model.world.scene import SETS, VideoPlan, WorldSettings, plan_set
 from stg_model.world.truth import truth_of
 
-DRAWING_VERSION = 1
+DRAWING_VERSION = 2
 """Goes up when the same plan gives other pictures: videos drawn before are drawn again."""
 
 CLIP_COLUMNS = ("video_id", "start_s", "end_s", "action")
@@ -47,7 +48,8 @@ def render_world(
         processes: how many videos are drawn at once; the result does not depend on it.
 
     Raises:
-        OutputError: the folder holds something else and `force` is not set.
+        OutputError: the folder holds a world of other settings and `force` is not set, or it holds
+            something that is no world.
     """
     _claim(out, settings, force=force)
     plans = {name: plan_set(settings, name) for name in SETS}
@@ -75,13 +77,17 @@ def _claim(out: Path, settings: WorldSettings, *, force: bool) -> None:
     """Write `world.json`, unless the folder belongs to something else."""
     text = tables.canonical_json({"format": "grounding-world", "settings": settings.to_json()})
     path = out / "world.json"
-    if not force and out.exists() and any(out.iterdir()):
-        if not path.is_file():
-            raise OutputError(f"{out}: is not empty and holds no world; choose another place")
-        if path.read_text(encoding="utf-8") != text:
+    if path.is_file():
+        if path.read_text(encoding="utf-8") == text:
+            return
+        if not force:
             raise OutputError(
                 f"{out}: holds a world of other settings; choose another place or pass --force"
             )
+        for name in SETS:  # a truth of the old world must not stand beside videos of the new one
+            shutil.rmtree(out / name / "truth", ignore_errors=True)
+    elif out.exists() and any(out.iterdir()):
+        raise OutputError(f"{out}: is not empty and holds no world; choose another place")
     with tables.replaced_file(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
