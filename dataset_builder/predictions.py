@@ -16,13 +16,12 @@ localises writes no `second` records; one that only recognises writes no `point`
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from dataset_builder import tables
+from dataset_builder import json_fields, tables
 from dataset_builder.errors import GeometryError, InputError
 from dataset_builder.geometry import Box, Point
 
@@ -130,7 +129,7 @@ def read_predictions(path: Path) -> Predictions:
 def _read_header(path: Path, first: tuple[int, tables.Row] | None) -> System:
     record = first[1] if first else {}
     if (record.get("kind"), record.get("format")) != ("header", FORMAT):
-        raise InputError(f'{path}:1: expected a header line {{"kind":"header","format":"{FORMAT}"')
+        raise InputError(f'{path}:1: expected a header line, kind "header" and format "{FORMAT}"')
     if record.get("format_version") != FORMAT_VERSION:
         raise InputError(f"{path}:1: format_version must be {FORMAT_VERSION}")
     system = record.get("system")
@@ -141,30 +140,34 @@ def _read_header(path: Path, first: tuple[int, tables.Row] | None) -> System:
 
 
 def _read_second(record: tables.Row) -> SecondPrediction:
-    scores = _field(record, "scores", dict)
+    scores = json_fields.field(record, "scores", dict)
     for action_id, score in scores.items():
-        _number(score, f"score of {action_id!r}")
+        json_fields.number(score, f"score of {action_id!r}")
     action_id = record.get("action_id")
     if action_id is not None and not isinstance(action_id, str):
         raise InputError(f"action_id must be text or null, got {action_id!r}")
     background = record.get("background")
     if background is not None:
-        _number(background, "background")
+        json_fields.number(background, "background")
     return SecondPrediction(
-        _field(record, "video_id", str), _whole_second(record), action_id, scores, background
+        json_fields.field(record, "video_id", str),
+        json_fields.whole_second(record),
+        action_id,
+        scores,
+        background,
     )
 
 
 def _read_point(record: tables.Row) -> PointPrediction:
-    place = _numbers(record, "point", 2)
-    box = None if record.get("box") is None else Box(*_numbers(record, "box", 4))
+    place = json_fields.numbers(record, "point", 2)
+    box = None if record.get("box") is None else Box(*json_fields.numbers(record, "box", 4))
     score = record.get("score")
     if score is not None:
-        _number(score, "score")
+        json_fields.number(score, "score")
     return PointPrediction(
-        _field(record, "video_id", str),
-        _whole_second(record),
-        _field(record, "action_id", str),
+        json_fields.field(record, "video_id", str),
+        json_fields.whole_second(record),
+        json_fields.field(record, "action_id", str),
         Point(*place),
         box,
         score,
@@ -188,30 +191,3 @@ def _put_once(mapping: dict[Any, Any], key: Any, value: object) -> None:
     if key in mapping:
         raise InputError(f"second record for {'/'.join(map(str, key))}; each key stands once")
     mapping[key] = value
-
-
-def _field(record: tables.Row, name: str, kind: type) -> Any:
-    value = record.get(name)
-    if not isinstance(value, kind) or isinstance(value, bool):
-        raise InputError(f"field {name!r} must be {kind.__name__}, got {value!r}")
-    return value
-
-
-def _whole_second(record: tables.Row) -> int:
-    second: int = _field(record, "second", int)
-    if second < 0:
-        raise InputError(f"second must be 0 or more, got {second}")
-    return second
-
-
-def _number(value: object, what: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise InputError(f"{what} must be a finite number, got {value!r}")
-    return float(value)
-
-
-def _numbers(record: tables.Row, name: str, n: int) -> list[float]:
-    values = record.get(name)
-    if not isinstance(values, list) or len(values) != n:
-        raise InputError(f"field {name!r} must be a list of {n} numbers, got {values!r}")
-    return [_number(value, name) for value in values]

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dataset_builder import tables
+from dataset_builder import json_fields, tables
 from dataset_builder.errors import GeometryError, InputError
 from dataset_builder.geometry import Point
 
@@ -80,13 +80,13 @@ def read_prelabels(path: Path) -> Prelabels:
     for number, record in lines:
         try:
             item = Prelabel(
-                str(record["clip_id"]),
-                int(record["second"]),
-                Point(*(float(value) for value in record["point"])),
-                float(record["score"]),
+                json_fields.field(record, "clip_id", str),
+                json_fields.whole_second(record),
+                Point(*json_fields.numbers(record, "point", 2)),
+                json_fields.number(record.get("score"), "score"),
             )
-        except (KeyError, TypeError, ValueError, GeometryError) as error:
-            raise InputError(f"{path}:{number}: not a prelabel ({error!r})") from error
+        except (InputError, GeometryError) as error:
+            raise InputError(f"{path}:{number}: {error}") from error
         key = (item.clip_id, item.second)
         if key in items:
             raise InputError(f"{path}:{number}: frame {key[0]}/{key[1]} stands twice")

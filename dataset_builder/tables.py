@@ -197,13 +197,17 @@ def fresh_folder(path: Path, *, force: bool = False) -> Iterator[Path]:
         raise OutputError(f"{path}: exists already; choose another place or pass --force")
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+    replaced = temporary.with_name(f"{temporary.name}.old")
     try:
         yield temporary
         temporary.chmod(0o755)
-        if path.is_dir():
-            shutil.rmtree(path)
-        elif path.exists():
-            path.unlink()
-        temporary.replace(path)
+        if path.exists():
+            # Aside first: a crash here leaves the old folder whole, under a hidden name.
+            path.rename(replaced)
+        temporary.rename(path)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+    if replaced.is_dir():
+        shutil.rmtree(replaced)
+    else:
+        replaced.unlink(missing_ok=True)

@@ -4,11 +4,24 @@ from dataclasses import replace
 
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from dataset_builder import tables
+from dataset_builder.domain import Action, Clip, Segment, Video
 from dataset_builder.errors import InputError, OutputError
 from dataset_builder.geometry import Point
-from dataset_builder.snapshot import ANSWERS, CLIPS, FRAMES, VIDEOS, read_snapshot, write_snapshot
+from dataset_builder.snapshot import (
+    ANSWERS,
+    CLIPS,
+    FRAMES,
+    VIDEOS,
+    AnswerRow,
+    FrameRow,
+    Snapshot,
+    read_snapshot,
+    write_snapshot,
+)
 
 SCHEMAS = {"videos": VIDEOS, "clips": CLIPS, "frames": FRAMES, "answers": ANSWERS}
 
@@ -32,6 +45,43 @@ def test_a_snapshot_reads_back_as_it_was_written(make_snapshot, write_snapshot_f
     )
     assert set(found.clips) == set(snapshot.clips)
     assert set(found.actions) == set(snapshot.actions)
+
+
+@st.composite
+def any_snapshot(draw):
+    """Draw one clip whose ids are any text, some of its frames, and any answers to them."""
+    video = Video(draw(st.text()), 640, 480, draw(st.floats(1, 1e6)), "00")
+    action = Action(draw(st.text()), draw(st.text()))
+    start_s = draw(st.floats(0, 1e5))
+    segment = Segment(start_s, start_s + draw(st.floats(0.1, 50)))
+    clip = Clip(draw(st.text()), video.video_id, action.action_id, segment)
+    seconds = sorted(draw(st.sets(st.integers(0, 10**6), max_size=4)))
+    frames = tuple(
+        FrameRow(clip.clip_id, second, draw(st.floats(0, 1e6)), "ff", 640, 480, 5)
+        for second in seconds
+    )
+    unit = st.integers(0, 10**6).map(lambda n: n / 1e6)
+    answers = tuple(
+        AnswerRow(
+            clip.clip_id,
+            second,
+            annotator_id,
+            draw(st.none() | st.builds(Point, unit, unit)),
+            draw(st.none() | st.integers(0, 10**6)),
+            draw(st.booleans()),
+        )
+        for second in seconds
+        for annotator_id in sorted(draw(st.sets(st.text(), max_size=3)))
+    )
+    return Snapshot(draw(st.text()), "", (video,), (action,), (clip,), frames, answers)
+
+
+@given(any_snapshot())
+@settings(max_examples=40)
+def test_any_snapshot_reads_back_whole(write_snapshot_folder, tmp_path_factory, snapshot):
+    folder = write_snapshot_folder(snapshot, tmp_path_factory.mktemp("any") / "snapshot")
+    digest = tables.read_sums_digest(folder)
+    assert read_snapshot(folder) == replace(snapshot, digest=digest)
 
 
 def test_clicks_are_rounded_to_a_millionth_when_written(
