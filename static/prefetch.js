@@ -9,6 +9,8 @@ import { call, releaseLater } from "./api.js";
 
 const DECODE_AHEAD = 4;
 const NEXT_LEASE_AT = 6;
+/** The server gives nobody more than two. */
+const MAX_LEASES = 2;
 const DECODE_TRIES = 3;
 const RETRY_MS = 1000;
 
@@ -106,7 +108,7 @@ export class FrameQueue {
   /** Decode the pictures that come next, and see to the next lease before this one ends. */
   #prepare() {
     for (const entry of this.#waiting.slice(0, DECODE_AHEAD)) this.#decode(entry);
-    const isShort = this.#waiting.length <= NEXT_LEASE_AT;
+    const isShort = this.#waiting.length <= NEXT_LEASE_AT && this.#leases.size < MAX_LEASES;
     if (isShort && this.#asking === null && !this.#hasNoSecondLease) {
       this.#asking = this.#ask({ isSecond: true }).finally(() => {
         this.#asking = null;
@@ -133,7 +135,7 @@ export class FrameQueue {
 
   #add(lease) {
     const total = lease.frames.length;
-    const known = new Set(this.#waiting.map((entry) => entry.frame.frame_id));
+    const held = new Set([...this.#leases.values()].flatMap(({ open }) => [...open]));
     const fresh = lease.frames
       .map((frame, index) => ({
         frame,
@@ -147,7 +149,7 @@ export class FrameQueue {
         isBroken: false,
         decoded: null,
       }))
-      .filter(({ frame }) => !known.has(frame.frame_id) && !this.#responded.has(frame.frame_id));
+      .filter(({ frame }) => !held.has(frame.frame_id) && !this.#responded.has(frame.frame_id));
     if (fresh.length === 0) return;
     this.#lastLeaseId = lease.lease_id;
     this.#hold(lease.lease_id, lease.expires_in_s, fresh.map((entry) => entry.frame.frame_id));

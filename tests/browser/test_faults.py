@@ -115,9 +115,7 @@ def test_a_click_just_before_the_page_closes_arrives(annotator):
     frame_id = annotator.frame_id
     annotator.page.mouse.click(*annotator.place(0.5, 0.5))
     annotator.page.goto("about:blank")
-    sql = (
-        "SELECT frame_id FROM answers JOIN people ON people.id = person_id WHERE name = ?"
-    )
+    sql = "SELECT frame_id FROM answers JOIN people ON people.id = person_id WHERE name = ?"
     for _ in range(100):
         if annotator.server.rows(sql, annotator.name):
             break

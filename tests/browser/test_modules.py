@@ -5,14 +5,12 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import annot_server.static
 import pytest
-
-import annot_server
-import static
 
 pytestmark = pytest.mark.browser
 
-STATIC = Path(static.__file__).parent
+STATIC = Path(annot_server.static.__file__).parent
 TEMPLATE = Path(annot_server.__file__).parent / "templates" / "annotate.html"
 RECT = {"left": 10, "top": 20, "width": 400, "height": 200}
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 
 pytestmark = pytest.mark.browser
@@ -57,28 +59,28 @@ def test_every_row_is_the_place_clicked(window, server, browser, new_annotator):
 
 def test_a_frame_keeps_its_aspect_and_is_never_drawn_more_than_twice_as_large(annotator):
     sizes = {}
+    across = itertools.cycle((0.2, 0.4, 0.6, 0.8))
     while len(sizes) < 4:
         source = annotator.page.evaluate(
             "(({naturalWidth: w, naturalHeight: h}) => [w, h])"
             "(document.querySelector('#picture img'))"
         )
         sizes[tuple(source)] = annotator.picture()
-        annotator.click()
+        annotator.click(next(across), 0.5)
     for (width, height), box in sizes.items():
         assert box["width"] <= 2 * width
         assert abs(box["width"] / box["height"] - width / height) < 0.02 * width / height
     assert sizes[96, 64]["width"] == 192
 
 
-@pytest.mark.parametrize(
-    ("width", "height"), [(1440, 900), (1280, 720), (390, 844), (844, 390)]
-)
+@pytest.mark.parametrize(("width", "height"), [(1440, 900), (1280, 720), (390, 844), (844, 390)])
 def test_everything_needed_is_in_view(width, height, annotator):
     """Without scrolling; buttons of 44 px and more, 8 px apart, none within 24 px of the frame."""
     page = annotator.page
     page.set_viewport_size({"width": width, "height": height})
+    across = itertools.cycle((0.2, 0.4, 0.6, 0.8))
     while "stir soup" not in page.locator("#prompt").inner_text():
-        annotator.click()
+        annotator.click(next(across), 0.5)
     frame = annotator.picture()
     boxes = [
         page.locator(f"#{name}").bounding_box()
@@ -95,7 +97,7 @@ def test_everything_needed_is_in_view(width, height, annotator):
         assert box["x"] + box["width"] <= width
         assert box["y"] + box["height"] <= height
         assert box["y"] - (frame["y"] + frame["height"]) >= 23.5
-    for left, right in zip(boxes, boxes[1:], strict=False):
+    for left, right in itertools.pairwise(boxes):
         assert right["x"] - (left["x"] + left["width"]) >= 8
     if width == 1440:
         assert frame["width"] * frame["height"] >= 0.7 * width * height

@@ -5,6 +5,7 @@ The points that they click near are single-viewer reference points, read from st
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 import os
@@ -49,6 +50,20 @@ def real(run_server, command, reference, tmp_path_factory):
         yield server
 
 
+@pytest.fixture
+def people(real, browser, new_annotator):
+    """Five people, one after another, each in a browser profile of their own."""
+
+    def join():
+        context = browser.new_context(viewport={"width": 1280, "height": 720})
+        person = new_annotator(real, context.new_page())
+        person.join()
+        yield person
+        context.close()
+
+    return itertools.chain.from_iterable(join() for _ in range(PEOPLE))
+
+
 def reference_points(record):
     """Points by second, as fractions of the frame."""
     return {
@@ -60,7 +75,7 @@ def reference_points(record):
 
 @needs_videos
 def test_five_people_annotate_and_every_row_is_the_place_clicked(
-    real, reference, browser, new_annotator, command, tmp_path
+    real, reference, people, command, tmp_path
 ):
     frames = {
         row["id"]: (row["video_id"], row["second"])
@@ -69,12 +84,8 @@ def test_five_people_annotate_and_every_row_is_the_place_clicked(
         )
     }
     points = {video_id: reference_points(record) for video_id, record in reference.items()}
-    for n in range(PEOPLE):
-        context = browser.new_context(viewport={"width": 1280, "height": 720})
-        person = new_annotator(real, context.new_page())
-        person.join()
+    for n, person in enumerate(people):
         check_one_person(person, frames, points, np.random.default_rng(n))
-        context.close()
     check_files(real, command, tmp_path, len(frames))
 
 
@@ -88,12 +99,7 @@ def check_one_person(person, frames, points, rng):
         box = person.picture()
         left, top = person.place(x, y)
         clicked[frame_id] = (box, left - box["x"], top - box["y"])
-        person.page.mouse.click(left, top)
-        person.page.wait_for_function(
-            "id => document.body.dataset.phase === 'done'"
-            " || document.body.dataset.phase === 'armed' && document.body.dataset.frame !== id",
-            arg=str(frame_id),
-        )
+        person.click(x, y)
     assert clicked.keys() == frames.keys()
     rows = {row["frame_id"]: row for row in person.answers()}
     assert rows.keys() == clicked.keys()
