@@ -43,7 +43,7 @@ def _pancake(pen: Pen) -> None:
 
 def _carrot(pen: Pen) -> None:
     pen.ellipse((0, -4), (58, 8), SHADOW, None)
-    body = pen.at(0, -20, -8)
+    body = pen.at(0, -15, -8)
     for dy in (-12, -4, 5, 12):
         body.line([(36, 0), (58, dy * 1.4 - 2)], darker(GREEN, 0.2), 7)
         body.line([(36, 0), (56, dy * 1.3 - 3)], GREEN, 4)
@@ -113,7 +113,7 @@ OBJECT_DRAWINGS = {
     "milk": Drawing(38, 122, 38, 8, _milk),
 }
 
-TOP_OF = {"salad": 58, "pancake": 52, "carrot": 30, "soup": 46, "jam": 78, "milk": 110}
+TOP_OF = {"salad": 58, "pancake": 52, "carrot": 26, "soup": 46, "jam": 78, "milk": 110}
 """Height above the foot at which a spoon dips in, a stream lands, a blade comes down."""
 
 POURED = {"pancake": (206, 122, 30), "soup": (224, 44, 34), "milk": (250, 250, 255)}
@@ -263,7 +263,7 @@ def mover(kind: str, colour: int, step: int) -> Drawing:
     def pinwheel(pen: Pen) -> None:
         pen.rounded((-3, 0, 3, 62), 3, WOOD)
         for i in range(4):
-            wing = pen.at(0, 0, 90 * i + step * 7.5)
+            wing = pen.at(0, 0, 90 * i + 15 * step)
             shade = paint if i % 2 else lighter(paint, 0.6)
             wing.polygon([(0, 0), (10, -34), (38, -30)], shade)
         pen.ellipse((0, 0), (6, 6), INK)
