@@ -19,7 +19,7 @@ from werkzeug.exceptions import HTTPException
 
 from annot_server.config import Home
 from annot_server.errors import ForbiddenError, RequestError
-from annot_server.server import open_server, utc_now
+from annot_server.server import Server, open_server, utc_now
 from annot_server.views import accounts, annotate, api, current, maintain, media
 from annot_server.views.schemas import ErrorSchema
 
@@ -59,7 +59,11 @@ def create_app(
     rng: np.random.Generator | None = None,
 ) -> Flask:
     """Return the application of one server; see `server.open_server` for the arguments."""
-    server = open_server(home, engine=engine, clock=clock, rng=rng)
+    return app_of(open_server(home, engine=engine, clock=clock, rng=rng))
+
+
+def app_of(server: Server) -> Flask:
+    """Return the application over a server's parts."""
     # The folder stands beside this package in a checkout and inside it in an installed wheel.
     app = Flask(__name__, static_folder=str(resources.files("annot_server.static")))
     app.extensions[current.EXTENSION] = server

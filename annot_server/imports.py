@@ -23,7 +23,7 @@ from dataset_builder.domain import frame_seconds
 from dataset_builder.errors import InputError
 from dataset_builder.frames import VideoFrames, cut_frames, find_videos, probe_video
 from dataset_builder.importers.clip_csv import ClipRow, action_of, clip_of, read_clip_csv
-from dataset_builder.video_readers import END_TOLERANCE_S
+from dataset_builder.video_readers import OUTSIDE_TOLERANCE_S
 
 MAX_DESCRIPTION = 400
 MAX_SPLIT = 60
@@ -230,7 +230,7 @@ def _rows_that_fit(
         needed = min(seconds) if settings.is_partial else max(seconds)
         if len(row.description) > MAX_DESCRIPTION:
             problem = f"the action has {len(row.description)} characters, {MAX_DESCRIPTION} fit"
-        elif needed > duration_s + END_TOLERANCE_S:
+        elif needed > duration_s + OUTSIDE_TOLERANCE_S:
             problem = (
                 f"the clip needs second {needed}, but {path.name} ends at {duration_s:.2f} s; "
                 "correct the row, or keep what can be shown with --partial"

@@ -1,0 +1,351 @@
+"""A server on a fresh database for each test: SQLite and PostgreSQL through one fixture.
+
+The server fixture audits its database when it closes (R4). To use one database only, give
+`@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)`, or override `database_url`
+with `sqlite_database_url` in a folder's own conftest. Other settings than the defaults:
+`@pytest.mark.parametrize("settings", [{"redundancy": 2}])`.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import PIL.Image
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import Engine, delete, make_url, select
+from werkzeug.serving import make_server
+
+from annot_server.accounts import invite
+from annot_server.app import app_of
+from annot_server.audit import audit
+from annot_server.config import Config, Home
+from annot_server.database import open_engine
+from annot_server.imports import ClipSettings, store_clips
+from annot_server.migration import upgrade
+from annot_server.models import Base, Frame, Person
+from annot_server.server import Server, open_server
+from dataset_builder.domain import Segment, Video, frame_seconds
+from dataset_builder.frames import FrameImage, VideoFrames, image_path
+from dataset_builder.importers.clip_csv import ClipRow, action_of, clip_of
+from dataset_builder.tables import sha256_bytes
+
+POSTGRES_START_S = 30
+NEEDED = ("initdb", "postgres")
+
+
+# PostgreSQL -----------------------------------------------------------------------------------
+
+
+def postgres_programs() -> Path | None:
+    """Return the folder of PostgreSQL's server programs, where there is one."""
+    folders = [Path(found).parent for found in [shutil.which("initdb")] if found]
+    folders += sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
+    return next((f for f in folders if all((f / name).exists() for name in NEEDED)), None)
+
+
+def unprivileged_user() -> pwd.struct_passwd:
+    """Return whom PostgreSQL runs as: it refuses to be started by root."""
+    if os.geteuid() != 0:
+        return pwd.getpwuid(os.geteuid())
+    for name in ("postgres", "nobody"):
+        try:
+            return pwd.getpwnam(name)
+        except KeyError:
+            continue
+    raise LookupError("neither a user postgres nor a user nobody")
+
+
+def run_as(user: pwd.struct_passwd) -> dict[str, Any]:
+    """Return the arguments that make subprocess run a program as somebody else."""
+    if os.geteuid() != 0:
+        return {}
+    return {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
+
+
+@pytest.fixture(scope="session")
+def postgres_url() -> Iterator[str]:
+    """Start a PostgreSQL of our own, on a socket only, and end it by its own process id."""
+    programs = postgres_programs()
+    if programs is None:
+        reason = "PostgreSQL's initdb and postgres were not found (apt-get install postgresql)"
+        if os.environ.get("CI") == "true":
+            pytest.fail(reason)
+        pytest.skip(reason)
+    user = unprivileged_user()
+    folder = Path(tempfile.mkdtemp(prefix="annot-pg-"))
+    os.chown(folder, user.pw_uid, user.pw_gid)
+    try:
+        yield from running_postgres(programs, folder, user)
+    finally:
+        shutil.rmtree(folder)
+
+
+def running_postgres(programs: Path, folder: Path, user: pwd.struct_passwd) -> Iterator[str]:
+    data = folder / "data"
+    subprocess.run(
+        [programs / "initdb", "-D", data, "-A", "trust", "-U", "test", "--no-sync", "-E", "UTF8"],
+        check=True,
+        capture_output=True,
+        cwd=folder,
+        **run_as(user),
+    )
+    options = {
+        "listen_addresses": "",
+        "unix_socket_directories": folder,
+        "fsync": "off",
+        "full_page_writes": "off",
+        "synchronous_commit": "off",
+        "deadlock_timeout": "200ms",
+    }
+    command = [str(programs / "postgres"), "-D", str(data)]
+    for name, value in options.items():
+        command += ["-c", f"{name}={value}"]
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen(command, stdout=log, stderr=log, cwd=folder, **run_as(user))
+    url = f"postgresql+psycopg://test@/postgres?host={folder}"
+    try:
+        wait_for_postgres(url, process, folder / "log")
+        yield url
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.wait(timeout=POSTGRES_START_S)
+
+
+def wait_for_postgres(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
+    import psycopg
+
+    where = make_url(url).query["host"]
+    deadline = time.monotonic() + POSTGRES_START_S
+    while True:
+        try:
+            psycopg.connect(f"user=test dbname=postgres host={where}").close()
+            return
+        except psycopg.OperationalError:
+            if process.poll() is not None or time.monotonic() > deadline:
+                pytest.fail(f"PostgreSQL did not start:\n{log.read_text()[-1500:]}")
+            time.sleep(0.05)
+
+
+@pytest.fixture(scope="session")
+def postgres_engine(postgres_url: str) -> Iterator[Engine]:
+    """Migrate the database that the tests use one after the other."""
+    engine = open_engine(postgres_url)
+    upgrade(engine)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def postgres_database_url(postgres_url: str, postgres_engine: Engine) -> str:
+    """Return the URL of a migrated PostgreSQL database without rows."""
+    with postgres_engine.begin() as connection:
+        for table in reversed(Base.metadata.sorted_tables):
+            connection.execute(delete(table))
+    return postgres_url
+
+
+# SQLite ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a migrated SQLite file, of which each test gets a copy."""
+    path = tmp_path_factory.mktemp("template") / "annotations.db"
+    engine = open_engine(f"sqlite:///{path}")
+    upgrade(engine)
+    engine.dispose()
+    return path
+
+
+@pytest.fixture
+def sqlite_database_url(sqlite_template: Path, tmp_path: Path) -> str:
+    """Return the URL of a fresh, migrated SQLite file."""
+    return f"sqlite:///{shutil.copy(sqlite_template, tmp_path / 'annotations.db')}"
+
+
+# One server -----------------------------------------------------------------------------------
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+def database_url(request: pytest.FixtureRequest) -> str:
+    """Return the URL of a fresh, migrated database: the test runs once on each kind."""
+    return request.getfixturevalue(f"{request.param}_database_url")
+
+
+@dataclass
+class Clock:
+    """The server's time, which stands still until a test moves it."""
+
+    now: datetime = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def advance(self, seconds: float) -> datetime:
+        self.now += timedelta(seconds=seconds)
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def settings() -> dict[str, Any]:
+    """Return the settings that differ from the defaults; override it or parametrize it."""
+    return {}
+
+
+@pytest.fixture
+def home(tmp_path: Path, database_url: str, settings: dict[str, Any]) -> Home:
+    """Return a server's folder whose settings name the fresh database."""
+    home = Home(tmp_path / "home")
+    home.create(Config(**{"database_url": database_url, **settings}))
+    return home
+
+
+@pytest.fixture
+def server(home: Home, clock: Clock) -> Iterator[Server]:
+    """Return a server's parts: settings, database, clock. Audits the database at the end."""
+    server = open_server(home, clock=clock, rng=np.random.default_rng(7))
+    yield server
+    with server.database.read() as session:
+        found = audit(session)
+    server.database.close()
+    assert found.is_clean, found
+
+
+@pytest.fixture
+def app(server: Server) -> Flask:
+    """Return the application over the server's parts."""
+    app = app_of(server)
+    app.testing = True
+    return app
+
+
+@pytest.fixture
+def live_url(app: Flask) -> Iterator[str]:
+    """Serve the application over HTTP from threads of this process; return its address."""
+    http = make_server("127.0.0.1", 0, app, threaded=True)
+    thread = threading.Thread(target=http.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{http.server_port}"
+    http.shutdown()
+    thread.join()
+    http.server_close()
+
+
+# What is in it --------------------------------------------------------------------------------
+
+
+@dataclass
+class Project:
+    """Fills a server with clips and people, without video files."""
+
+    server: Server
+    people: dict[str, int] = field(default_factory=dict)
+
+    def add_clip(
+        self,
+        n_frames: int = 3,
+        *,
+        video_id: str = "v1",
+        action: str = "crack egg",
+        start_s: int = 0,
+        redundancy: int | None = None,
+        hint_quota: int = 0,
+        size: tuple[int, int] = (64, 48),
+        split: str = "test",
+        is_benchmark: bool = True,
+    ) -> list[int]:
+        """Add a clip of some frames and return their ids in time order."""
+        row = ClipRow(2, video_id, Segment(start_s, start_s + n_frames), action)
+        seconds, _ = frame_seconds(row.segment)
+        images = tuple(FrameImage(s, float(s), self.add_image(video_id, s, size)) for s in seconds)
+        video = Video(video_id, *size, 1000.0, sha256_bytes(video_id.encode()))
+        cut = VideoFrames(video, images, "test", "test", ())
+        settings = ClipSettings(split, is_benchmark)
+        clip_id = clip_of(row, split, is_benchmark).clip_id
+        assert action_of(row).action_id in clip_id
+
+        def store(session):
+            store_clips(
+                session,
+                cut,
+                [row],
+                settings,
+                redundancy=redundancy or self.server.config.redundancy,
+                hint_quota=hint_quota,
+            )
+            wanted = select(Frame.id).where(Frame.clip_id == clip_id).order_by(Frame.second)
+            return list(session.scalars(wanted))
+
+        return self.server.database.write(store)
+
+    def add_image(self, video_id: str, second: int, size: tuple[int, int]) -> str:
+        """Store a picture that is the same for the same video and second."""
+        shade = sha256_bytes(f"{video_id}/{second}".encode())
+        colour = tuple(int(shade[i : i + 2], 16) for i in (0, 2, 4))
+        buffer = io.BytesIO()
+        PIL.Image.new("RGB", size, colour).save(buffer, "JPEG")
+        digest = sha256_bytes(buffer.getvalue())
+        path = image_path(self.server.home.frame_store, digest)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(buffer.getvalue())
+        return digest
+
+    def person(self, name: str, role: str = "annotator") -> int:
+        """Return the id of a person, who is made when first named."""
+        if name not in self.people:
+            now = self.server.now()
+
+            def add(session):
+                person = Person(name=name, role=role, created_at=now)
+                session.add(person)
+                session.flush()
+                return person.id
+
+            self.people[name] = self.server.database.write(add)
+        return self.people[name]
+
+    def invite(self, name: str, role: str = "annotator") -> str:
+        """Return a fresh invite token."""
+        now = self.server.now()
+        return self.server.database.write(
+            lambda session: invite(session, name=name, role=role, now=now)
+        )
+
+
+@pytest.fixture
+def project(server: Server) -> Project:
+    return Project(server)
+
+
+@pytest.fixture
+def sign_in(app: Flask, project: Project) -> Callable[..., FlaskClient]:
+    """Return a function that gives a signed-in test client: `sign_in("Ada", "maintainer")`."""
+
+    def sign_in(name: str = "Ada", role: str = "annotator") -> FlaskClient:
+        client = app.test_client()
+        response = client.post(f"/join/{project.invite(name, role)}")
+        assert response.status_code == 303, response.text
+        return client
+
+    return sign_in

@@ -1,0 +1,235 @@
+"""Many people at once on one small project: every frame gets exactly its answers."""
+
+from __future__ import annotations
+
+import random
+import threading
+import traceback
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pytest
+from sqlalchemy import select
+
+from annot_server.answers import give_answer, skip_frame, undo_answer
+from annot_server.assignment import HeldLease, next_lease
+from annot_server.audit import audit
+from annot_server.errors import AlreadyAnsweredError, LeaseLostError
+from annot_server.models import ASSISTED, Answer, Frame, Prelabel, Slot
+from annot_server.server import Server
+from dataset_builder.geometry import Point
+
+N_PEOPLE = 7
+TABS = 12
+LEASE_S = 30
+STEP_S = 0.25
+
+
+class RunningClock:
+    """A clock that every look moves on, so that leases lapse without anybody waiting."""
+
+    def __init__(self) -> None:
+        self.now = datetime(2026, 1, 1, tzinfo=UTC)
+        self.lock = threading.Lock()
+
+    def __call__(self) -> datetime:
+        with self.lock:
+            self.now += timedelta(seconds=STEP_S)
+            return self.now
+
+
+class Tab:
+    """One browser tab: leases, answers, walks away, skips and takes answers back at random."""
+
+    def __init__(self, server: Server, person_id: int, clock: RunningClock, seed: int) -> None:
+        self.server = server
+        self.person_id = person_id
+        self.clock = clock
+        self.random = random.Random(seed)
+        self.rng = np.random.default_rng(seed)
+        self.n_refused = 0
+
+    def work(self, given_up: threading.Event) -> None:
+        n_idle = 0
+        while not given_up.is_set() and n_idle < 400 and self.has_frames_left():
+            held = self.lease()
+            n_idle = 0 if held else n_idle + 1
+            for frame in held.frames if held else ():
+                if self.random.random() < 0.1:
+                    break  # walks away; the lease lapses
+                self.answer(frame.frame_id)
+
+    def has_frames_left(self) -> bool:
+        """Say whether some frame is not full and not answered by this person."""
+        answered = select(Answer.frame_id).where(Answer.person_id == self.person_id)
+        with self.server.database.read() as session:
+            left = select(Frame.id).where(Frame.retired_at.is_(None), Frame.id.not_in(answered))
+            return session.scalars(left.limit(1)).first() is not None
+
+    def lease(self) -> HeldLease | None:
+        return self.server.database.write(
+            lambda session: next_lease(
+                session,
+                person_id=self.person_id,
+                now=self.clock(),
+                lease_s=LEASE_S,
+                lease_frames=4,
+                rng=self.rng,
+            )
+        )
+
+    def answer(self, frame_id: int) -> None:
+        point = Point(self.random.random(), self.random.random())
+        key = f"{self.person_id}-{self.random.getrandbits(64)}"
+        try:
+            given = self.server.database.write(
+                lambda session: give_answer(
+                    session,
+                    person_id=self.person_id,
+                    frame_id=frame_id,
+                    point=point,
+                    key=key,
+                    now=self.clock(),
+                )
+            )
+            if self.random.random() < 0.1:
+                self.server.database.write(
+                    lambda session: undo_answer(
+                        session,
+                        person_id=self.person_id,
+                        answer_id=given.answer_id,
+                        now=self.clock(),
+                        undo_window_s=3600,
+                        lease_s=LEASE_S,
+                    )
+                )
+                self.answer(frame_id)
+        except (LeaseLostError, AlreadyAnsweredError):
+            self.n_refused += 1
+
+
+def counts(server: Server) -> Counter[int]:
+    with server.database.read() as session:
+        return Counter(
+            session.scalars(select(Answer.frame_id).where(Answer.superseded_at.is_(None)))
+        )
+
+
+def test_twelve_tabs_of_seven_people_give_each_frame_exactly_five_answers(server, project) -> None:
+    frames = [
+        frame
+        for video_id in ("v1", "v2", "v3")
+        for frame in project.add_clip(4, video_id=video_id, hint_quota=2, is_benchmark=False)
+    ]
+
+    def add_prelabels(session) -> None:
+        for frame_id in frames:
+            session.add(
+                Prelabel(
+                    frame_id=frame_id,
+                    file_sha256="f",
+                    model="m",
+                    checkpoint_digest="d",
+                    x=0.5,
+                    y=0.5,
+                    score=1,
+                    imported_at=server.now(),
+                )
+            )
+
+    server.database.write(add_prelabels)
+    people = [project.person(f"Person {i}") for i in range(N_PEOPLE)]
+    clock = RunningClock()
+    tabs = [Tab(server, people[i % N_PEOPLE], clock, seed=i) for i in range(TABS)]
+    given_up = threading.Event()
+
+    def watch_one(tab: Tab) -> str:
+        try:
+            tab.work(given_up)
+        except Exception:
+            given_up.set()
+            return traceback.format_exc()
+        return ""
+
+    with ThreadPoolExecutor(TABS) as pool:
+        failures = [failure for failure in pool.map(watch_one, tabs) if failure]
+    assert failures == []
+    assert counts(server) == dict.fromkeys(frames, 5)
+    with server.database.read() as session:
+        found = audit(session)
+        retired = session.scalars(select(Frame.retired_at)).all()
+        assisted = Counter(session.scalars(select(Slot.frame_id).where(Slot.arm == ASSISTED)))
+        n_rows = len(session.scalars(select(Answer.id)).all())
+    assert (found.over_assigned, found.duplicate_answers, found.answers) == (0, 0, 60)
+    assert all(retired), "no frame was left open though full"
+    assert max(assisted.values()) <= 2
+    assert n_rows > 60, "some answers were taken back"
+
+
+@pytest.mark.parametrize("act", ["answer", "skip"])
+def test_two_tabs_that_send_at_the_same_moment_count_once(server, project, act) -> None:
+    [frame] = project.add_clip(1)
+    person_id = project.person("Ada")
+    tab = Tab(server, person_id, RunningClock(), seed=0)
+    assert tab.lease() is not None
+    start = threading.Barrier(4)
+
+    def send(i: int) -> str:
+        start.wait()
+        try:
+            if act == "skip" and i % 2:
+                server.database.write(
+                    lambda session: skip_frame(
+                        session,
+                        person_id=person_id,
+                        frame_id=frame,
+                        reason="other",
+                        comment=None,
+                        now=tab.clock(),
+                    )
+                )
+                return "skip"
+            server.database.write(
+                lambda session: give_answer(
+                    session,
+                    person_id=person_id,
+                    frame_id=frame,
+                    point=None,
+                    key=f"tab {i}",
+                    now=tab.clock(),
+                )
+            )
+        except AlreadyAnsweredError:
+            return "refused"
+        return "answer"
+
+    with ThreadPoolExecutor(4) as pool:
+        outcome = Counter(pool.map(send, range(4)))
+    assert outcome["answer"] + min(1, outcome["skip"]) == 1
+    assert sum(counts(server).values()) == outcome["answer"]
+
+
+def test_the_same_request_sent_twice_at_once_is_one_answer(server, project) -> None:
+    [frame] = project.add_clip(1)
+    person_id = project.person("Ada")
+    tab = Tab(server, person_id, RunningClock(), seed=0)
+    tab.lease()
+    start = threading.Barrier(4)
+
+    def send(_: int) -> int:
+        start.wait()
+        return server.database.write(
+            lambda session: give_answer(
+                session,
+                person_id=person_id,
+                frame_id=frame,
+                point=None,
+                key="one key",
+                now=tab.clock(),
+            )
+        ).answer_id
+
+    with ThreadPoolExecutor(4) as pool:
+        assert len(set(pool.map(send, range(4)))) == 1
