@@ -21,6 +21,7 @@ T = TypeVar("T")
 class Commands(click.Group):
     """A click group that turns our own errors into one line and exit code 1, never a traceback.
 
+    So it does with the operating system's where a file is to blame (no permission, disk full).
     `errors` is the base class (or classes) of the package's own errors; `DatasetError` is always
     among them, since the ground floor raises it below every package.
     """
@@ -33,6 +34,12 @@ class Commands(click.Group):
             return super().invoke(ctx)
         except self.errors as error:
             raise click.ClickException(str(error)) from error
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            if error.filename is None:
+                raise
+            raise click.ClickException(f"{error.filename}: {error.strerror}") from error
 
 
 def commands(*errors: type[Exception]) -> type[Commands]:

@@ -38,6 +38,19 @@ def test_an_error_of_ours_is_one_line_and_exit_code_1(program: click.Group, kind
     assert (result.exit_code, result.stdout, result.stderr) == (1, "", "Error: v: why\n")
 
 
+def test_a_file_that_cannot_be_written_is_one_line_too() -> None:
+    @click.group(cls=console.commands())
+    def main() -> None:
+        pass
+
+    @main.command()
+    def write() -> None:
+        raise PermissionError(13, "Permission denied", "/some/place")
+
+    result = CliRunner().invoke(main, ["write"])
+    assert (result.exit_code, result.stderr) == (1, "Error: /some/place: Permission denied\n")
+
+
 def test_a_bug_keeps_its_traceback(program: click.Group) -> None:
     assert isinstance(CliRunner().invoke(program, ["fail", "bug"]).exception, ZeroDivisionError)
 
