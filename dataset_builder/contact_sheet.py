@@ -24,7 +24,7 @@ from dataset_builder.release import Consensus, Release, counts_of
 from dataset_builder.settings import BuildSettings, read_settings
 from dataset_builder.snapshot import AnswerRow, answers_by_frame
 
-DEFAULT_MAX_FRAMES = 400
+DEFAULT_MAX_FRAMES = 100
 COLUMNS = 5
 TILE_PX = 300
 GAP_PX = 16
