@@ -105,7 +105,13 @@ def evaluate(
     metavar="MEAN SD",
     help="Seconds by which sentences come late; '5 2' lags.",
 )
-@click.option("--processes", default=2, show_default=True, help="Videos drawn at once.")
+@click.option(
+    "--processes",
+    type=click.IntRange(min=1),
+    default=2,
+    show_default=True,
+    help="Videos drawn at once.",
+)
 @click.option("--force", is_flag=True, help="Replace a world of other settings.")
 def render_world(
     out: Path,

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from stg_model.world.actions import WorldAction
-from stg_model.world.scene import WORDS, Performance, VideoPlan, WorldSettings
+from stg_model.world.scene import WORDS, Performance, VideoPlan
+from stg_model.world.settings import WorldSettings
 
 OPENINGS = (
     "okay so now you want to",

@@ -7,17 +7,14 @@ them (R32).
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 
 from dataset_builder.domain import Segment
 from stg_model.errors import SettingsError
 from stg_model.world.actions import ACTIONS, WorldAction
-
-SETS = ("train", "validation", "held-out", "open")
-"""The four disjoint sets (R32), as their folders are named."""
+from stg_model.world.settings import SETS, WorldSettings
 
 SCALES = (0.85, 1.0, 1.15)
 """Sizes of an action; three values, so that every drawing is made once and kept."""
@@ -29,94 +26,6 @@ first second shown again: a second's frame and the one 0.25 s later are hidden, 
 
 PLAN, DECK, WORDS, GRAIN = range(4)
 """What a stream of random numbers is for; each has its own, so that none disturbs another."""
-
-Range = tuple[float, float]
-
-
-@dataclass(frozen=True, slots=True)
-class WorldSettings:
-    """What a world is made of; the defaults are the world of MODEL.md 13.
-
-    Counts of videos by set; sizes as (width, height) in pixels; ranges as (least, most) in seconds,
-    drawn uniformly; shares in 0..1.
-    """
-
-    seed: int = 0
-    train: int = 100
-    validation: int = 8
-    held_out: int = 16
-    open: int = 8
-    train_size: tuple[int, int] = (320, 240)
-    """Nobody looks at the training videos, so they are small and quick."""
-    annotated_size: tuple[int, int] = (640, 480)
-    frames_per_second: int = 8
-    """A multiple of 4: the frames at s and at s + 0.25 s exist exactly."""
-    actions_per_video: int = 4
-    video_s: Range = (60.0, 90.0)
-    segment_s: Range = (4.0, 8.0)
-    gap_s: Range = (2.0, 9.0)
-    scene_s: Range = (12.0, 25.0)
-    talking_head_share: float = 0.5
-    """Share of the gaps that show a talking head."""
-    hidden_share: float = 0.15
-    """Share of the action seconds in which the action cannot be seen."""
-    mover_share: float = 0.9
-    """Share of the time in which something moves that no sentence is about."""
-    narrated_share: float = 0.9
-    """Share of the segments that a sentence speaks of."""
-    compound_share: float = 0.15
-    """Chance that a sentence speaks of the next segment, too."""
-    noise_share: float = 1 / 3
-    """Share of all sentences that speak of no action."""
-    shift_mean_s: float = 0.0
-    """A sentence comes this much later than its action; 5.0 is the lagged variant."""
-    shift_sd_s: float = 3.5
-    """Standard deviation of that shift; 2.0 in the lagged variant."""
-
-    def __post_init__(self) -> None:
-        """Refuse settings that no video could follow."""
-        if self.frames_per_second < 4 or self.frames_per_second % 4:
-            raise SettingsError(
-                f"frames_per_second must be a multiple of 4, got {self.frames_per_second}; "
-                "the frame a quarter of a second after each whole second has to exist"
-            )
-        for name in ("video_s", "segment_s", "gap_s", "scene_s"):
-            least, most = getattr(self, name)
-            if not 0 < least <= most:
-                raise SettingsError(f"{name} must satisfy 0 < least <= most, got {least}..{most}")
-        for field in fields(self):
-            value = getattr(self, field.name)
-            if field.name.endswith("_share") and not 0 <= value <= 1:
-                raise SettingsError(f"{field.name} must lie in 0..1, got {value}")
-        if self.noise_share == 1:
-            raise SettingsError("noise_share must be less than 1: nothing would be told")
-        if not 1 <= self.actions_per_video <= len(ACTIONS):
-            raise SettingsError(
-                f"actions_per_video must lie in 1..{len(ACTIONS)}, got {self.actions_per_video}"
-            )
-        self._check_sets()
-
-    def _check_sets(self) -> None:
-        for name in SETS:
-            if self.n_videos(name) < 0 or self.seed < 0:
-                raise SettingsError(f"seed and the number of {name} videos must not be negative")
-            if any(side < 64 or side % 2 for side in self.size(name)):
-                raise SettingsError(
-                    f"videos need even sides of 64 px or more, got {self.size(name)}"
-                )
-
-    def n_videos(self, set_name: str) -> int:
-        """How many videos a set has."""
-        count: int = getattr(self, set_name.replace("-", "_"))
-        return count
-
-    def size(self, set_name: str) -> tuple[int, int]:
-        """The (width, height) of a set's videos, in pixels."""
-        return self.train_size if set_name == "train" else self.annotated_size
-
-    def to_json(self) -> dict[str, Any]:
-        """The settings as JSON values."""
-        return {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items()}
 
 
 @dataclass(frozen=True, slots=True)

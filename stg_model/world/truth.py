@@ -8,7 +8,8 @@ from dataset_builder.domain import Action, Clip, Video, clip_id_for, frame_secon
 from dataset_builder.geometry import Box
 from dataset_builder.release import Consensus, Release, tubes_of
 from stg_model.world.actions import ACTIONS
-from stg_model.world.scene import Performance, VideoPlan, WorldSettings
+from stg_model.world.scene import Performance, VideoPlan
+from stg_model.world.settings import WorldSettings
 from stg_model.world.staging import box_at
 
 RULE = "exact"

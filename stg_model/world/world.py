@@ -27,7 +27,8 @@ from dataset_builder.errors import OutputError
 from dataset_builder.release import write_release
 from stg_model.world.narrate import narrate
 from stg_model.world.render import encode
-from stg_model.world.scene import SETS, VideoPlan, WorldSettings, plan_set
+from stg_model.world.scene import VideoPlan, plan_set
+from stg_model.world.settings import SETS, WorldSettings
 from stg_model.world.truth import truth_of
 
 DRAWING_VERSION = 1

@@ -14,7 +14,7 @@ from dataset_builder.importers.clip_csv import action_of, clip_of, read_clip_csv
 from dataset_builder.release import read_release
 from stg_model.cli import main
 from stg_model.world import WorldSettings, render_world
-from stg_model.world.scene import SETS
+from stg_model.world.settings import SETS
 
 SMALL = WorldSettings(
     seed=2,

@@ -5,7 +5,8 @@ import pytest
 
 from stg_model.world.actions import ACTIONS, OBJECTS, VERBS
 from stg_model.world.narrate import NOISE, narrate
-from stg_model.world.scene import WorldSettings, plan_set
+from stg_model.world.scene import plan_set
+from stg_model.world.settings import WorldSettings
 
 
 def told_actions(text):

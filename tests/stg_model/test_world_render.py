@@ -8,7 +8,8 @@ from PIL import ImageChops, ImageStat
 from dataset_builder.domain import frame_seconds
 from dataset_builder.frames import read_frames_at
 from stg_model.world.render import Camera, Printer, encode, planes_of
-from stg_model.world.scene import WorldSettings, plan_video
+from stg_model.world.scene import plan_video
+from stg_model.world.settings import WorldSettings
 
 SETTINGS = WorldSettings(
     seed=4,

@@ -8,7 +8,8 @@ import pytest
 from dataset_builder.domain import frame_seconds
 from stg_model.errors import SettingsError
 from stg_model.world.actions import ACTIONS, OBJECTS, VERBS
-from stg_model.world.scene import SETS, WorldSettings, plan_set, plan_video
+from stg_model.world.scene import plan_set, plan_video
+from stg_model.world.settings import SETS, WorldSettings
 
 
 @pytest.fixture(scope="module")

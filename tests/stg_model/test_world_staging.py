@@ -7,7 +7,8 @@ from PIL import ImageChops
 from dataset_builder.domain import frame_seconds
 from stg_model.world.actions import ACTIONS
 from stg_model.world.render import Camera
-from stg_model.world.scene import WorldSettings, plan_set
+from stg_model.world.scene import plan_set
+from stg_model.world.settings import WorldSettings
 from stg_model.world.sprites import union
 from stg_model.world.staging import box_at, parts_at, reach_in_frame
 
