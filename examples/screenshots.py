@@ -49,7 +49,7 @@ def command(name: str, *args: object) -> str:
 
 
 def prepare(folder: Path) -> Path:
-    """Render a world and import its open set, with suggestions near the truth; return the home."""
+    """Render a world and import its open set, with suggestions at the true centres; return the home."""
     world, home = folder / "world", folder / "home"
     sizes = ("--train", 1, "--validation", 1, "--held-out", 1, "--open", 1)
     command("stg-model", "render-world", world, "--seed", 3, *sizes)
@@ -58,7 +58,7 @@ def prepare(folder: Path) -> Path:
     clips, videos = world / "open" / "clips.csv", world / "open" / "videos"
     command(*server, "import-clips", clips, "--videos", videos, "--no-benchmark")
     suggestions = [
-        Prelabel(clip_id, second, Point((box.x1 + box.x2) / 2, box.y1), 0.7)
+        Prelabel(clip_id, second, Point((box.x1 + box.x2) / 2, (box.y1 + box.y2) / 2), 0.7)
         for (clip_id, second), box in read_release(world / "open" / "truth").boxes.items()
     ]
     write_prelabels(folder / "prelabels.jsonl", "screenshots", "0" * 64, suggestions)
@@ -145,7 +145,7 @@ def visit_annotation(page: Page, take) -> None:  # noqa: ANN001 - a closure
 
 def next_frame(page: Page) -> bool:
     """Wait for the next frame; False at the end of the work."""
-    page.wait_for_function("['armed', 'done'].includes(document.body.dataset.phase)")
+    page.wait_for_function("() => ['armed', 'done'].includes(document.body.dataset.phase)")
     return bool(page.evaluate("document.body.dataset.phase === 'armed'"))
 
 
