@@ -127,16 +127,21 @@ def test_more_seconds_asked_later_are_added(video: Any, store: Path) -> None:
     assert read_video_frames(store, "v1") == cut
 
 
-def test_other_settings_or_another_source_are_cut_anew(
-    video: Any, store: Path, coded_video: Callable[..., Any], caplog: pytest.LogCaptureFixture
+def test_other_settings_are_cut_anew(
+    video: Any, store: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     cut_frames(video.path, store, "v1")
     small = cut_frames(video.path, store, "v1", [1], settings=FrameSettings(long_side_px=96))
     assert [f.second for f in small.frames] == [1]
     assert open_image(store, small.frames[0].image_sha256).shape == (54, 96, 3)
-    other = coded_video(EVEN[:30], suffix=".mkv")
-    with caplog.at_level(logging.WARNING):
-        anew = cut_frames(other.path, store, "v1")
+    assert "source or settings changed" in caplog.text
+
+
+def test_another_source_under_the_same_id_is_cut_anew(
+    video: Any, store: Path, coded_video: Callable[..., Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    cut_frames(video.path, store, "v1")
+    anew = cut_frames(coded_video(EVEN[:30], suffix=".mkv").path, store, "v1")
     assert [f.second for f in anew.frames] == [0, 1]
     assert "source or settings changed" in caplog.text
 

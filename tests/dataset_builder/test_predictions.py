@@ -126,6 +126,7 @@ def write_lines(folder: Path, *records: Any) -> Path:
         (POINT | {"box": [0.5, 0, 0.5, 1]}, "box must satisfy"),
         (POINT | {"action_id": None}, "field 'action_id' must be str, got None"),
         (POINT | {"score": float("inf")}, "score must be a finite number, got inf"),
+        (POINT | {"score": True}, "score must be a finite number, got True"),
         (POINT, "second record for v/1/a; each key stands once"),
     ],
 )

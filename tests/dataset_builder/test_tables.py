@@ -189,6 +189,26 @@ def test_an_existing_folder_is_replaced_only_when_forced_and_only_at_the_end(
     assert names(tmp_path) == ["out", "out/new.txt"]
 
 
+def test_the_old_folder_survives_when_the_new_one_cannot_take_its_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "old.txt").write_text("old")
+    rename = Path.rename
+
+    def die_at_the_new_one(self: Path, target: Path) -> Path:
+        if target == out:
+            raise BreakError
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", die_at_the_new_one)
+    with pytest.raises(BreakError), tables.fresh_folder(out, force=True):
+        pass
+    (survivor,) = tmp_path.rglob("old.txt")
+    assert survivor.read_text() == "old"
+
+
 @pytest.fixture
 def summed(tmp_path: Path) -> Path:
     """Return a folder of two files with their sums."""

@@ -132,6 +132,21 @@ def test_frames_behind_an_edit_list_are_not_counted(
     assert (reading.reader, reading.reason) == ("pyav", "an edit list hides some of its frames")
 
 
+def test_frames_after_the_end_of_an_edit_list_are_not_shown(
+    coded_video: Callable[..., Any], tmp_path: Path
+) -> None:
+    data = bytearray(coded_video(EVEN).path.read_bytes())
+    duration = data.index(b"elst") + 12  # after type, version and count: 6,000 ms of one edit
+    assert data[duration : duration + 4] == (6000).to_bytes(4, "big")
+    data[duration : duration + 4] = (3000).to_bytes(4, "big")
+    shortened = tmp_path / "shortened.mp4"
+    shortened.write_bytes(bytes(data))
+    survey = survey_video(shortened)
+    assert len(survey.times_s) == 72
+    assert (survey.duration_s, survey.promised_s) == (3, 3)
+    assert survey.objection == "an edit list hides some of its frames"
+
+
 def test_a_stream_cut_within_a_group_of_pictures_starts_at_its_first_whole_frame(
     coded_video: Callable[..., Any], tmp_path: Path, read_number: Any
 ) -> None:
