@@ -10,8 +10,9 @@ from __future__ import annotations
 import math
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
 from annot_server.assignment import (
@@ -303,7 +304,7 @@ def _coordinates(point: Point | None) -> tuple[float | None, float | None]:
     return (point.x, point.y) if point else (None, None)
 
 
-def _count(session: Session, rows: object) -> int:
+def _count(session: Session, rows: Select[Any]) -> int:
     return session.scalar(select(func.count()).select_from(rows.subquery())) or 0
 
 

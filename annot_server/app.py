@@ -140,8 +140,8 @@ def one_line(messages: Any, where: str = "") -> str:
     if isinstance(messages, dict):
         parts = []
         for key, value in messages.items():
-            is_shell = not where and key in ("json", "headers", "_schema")
-            path = "" if is_shell else f"{where}.{key}" if where else str(key)
+            is_shell = key == "_schema" or (not where and key in ("json", "headers"))
+            path = where if is_shell else f"{where}.{key}".lstrip(".")
             parts.append(one_line(value, path))
         return " ".join(parts)
     text = " ".join(messages) if isinstance(messages, list) else str(messages)

@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 from sqlalchemy import insert
@@ -95,19 +96,25 @@ def import_clips(
         try:
             if video_id not in files:
                 raise InputError(f"video {video_id!r} is not in {videos}")
-            rows = _rows_that_fit(csv_path, rows, files[video_id], settings, report)
-            cut = _cut(files[video_id], home.frame_store, video_id, rows, settings)
-            added, n_frames = database.write(
-                lambda session, cut=cut, rows=rows: store_clips(
-                    session, cut, rows, settings, redundancy=config.redundancy, hint_quota=quota
+            fitting = _rows_that_fit(csv_path, rows, files[video_id], settings, report)
+            if not fitting:
+                continue
+            n_clips, n_frames = database.write(
+                partial(
+                    store_clips,
+                    cut=_cut(files[video_id], home.frame_store, video_id, fitting, settings),
+                    rows=fitting,
+                    settings=settings,
+                    redundancy=config.redundancy,
+                    hint_quota=quota,
                 )
             )
-            report.clips_added += added
-            report.clips_present += len(rows) - added
+            report.clips_added += n_clips
+            report.clips_present += len(fitting) - n_clips
             report.frames_added += n_frames
         except InputError as error:
             report.problems.append(
-                f"{csv_path}:{rows[0].line}: {error}; left out {len(rows)} clips of this video"
+                f"{csv_path}:{rows[0].line}: {error}; clips of this video left out: {len(rows)}"
             )
     subject = f"{csv_path.name}: {report.clips_added} clips, {report.frames_added} frames"
     database.write(

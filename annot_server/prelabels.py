@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -11,7 +10,6 @@ from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
 from annot_server.models import AuditEntry, Frame, Prelabel
-from dataset_builder.errors import InputError
 from dataset_builder.prelabels import read_prelabels
 from dataset_builder.tables import sha256_file
 
@@ -32,7 +30,7 @@ def import_prelabels(session: Session, path: Path, *, now: datetime) -> Prelabel
     that were unknown before.
 
     Raises:
-        InputError: the file is not what its format says, or a score is no finite number.
+        InputError: the file is not what its format says.
     """
     prelabels = read_prelabels(path)
     digest = sha256_file(path)
@@ -48,11 +46,6 @@ def import_prelabels(session: Session, path: Path, *, now: datetime) -> Prelabel
     n_present = 0
     for item in prelabels.items:
         frame_id = ids.get((item.clip_id, item.second))
-        if not math.isfinite(item.score):
-            raise InputError(
-                f"{path}: frame {item.clip_id}/{item.second} has score {item.score}; "
-                "a score is a finite number"
-            )
         if frame_id is None:
             unknown.append(f"{item.clip_id}/{item.second}")
         elif frame_id in present:

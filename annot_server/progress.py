@@ -74,13 +74,13 @@ def _counts(session: Session, key: InstrumentedAttribute[str]) -> dict[str, tupl
     """Return frames, retired frames and active answers of each group of clips."""
     frames = session.execute(
         select(key, func.count(), func.count(Frame.retired_at)).join(Frame).group_by(key)
-    ).tuples()
+    )
     answers = session.execute(
         select(key, func.count())
         .join(Frame, Frame.clip_id == Clip.clip_id)
         .join(Answer, Answer.frame_id == Frame.id)
         .where(Answer.superseded_at.is_(None), Answer.set_aside_at.is_(None))
         .group_by(key)
-    ).tuples()
+    )
     n_answers = {group: n for group, n in answers}
     return {group: (n, retired, n_answers.get(group, 0)) for group, n, retired in frames}

@@ -24,7 +24,8 @@ class Application(BaseApplication):
     def load_config(self) -> None:
         """Hand gunicorn its options."""
         for name, value in self.options.items():
-            self.cfg.set(name, value)
+            if name in self.cfg.settings:  # older versions of gunicorn know fewer
+                self.cfg.set(name, value)
 
     def load(self) -> Any:
         """Return the application of one worker, with database connections of its own."""
@@ -40,5 +41,7 @@ def serve(home: Home, *, host: str, port: int, workers: int, threads: int) -> No
         "threads": threads,
         "keepalive": KEEP_ALIVE_S,
         "graceful_timeout": 10,
+        # Two servers of one user would share its path, and nothing here talks to it.
+        "control_socket_disable": True,
     }
     Application(home, options).run()

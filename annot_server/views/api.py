@@ -15,6 +15,7 @@ from annot_server.progress import read_progress
 from annot_server.views.current import maintainer, person, server
 from annot_server.views.media import image_url
 from annot_server.views.schemas import (
+    MAX_INTEGER,
     AnswerHeadersSchema,
     AnswerSchema,
     GivenSchema,
@@ -30,6 +31,11 @@ from annot_server.views.schemas import (
 )
 
 Json = dict[str, Any]
+
+# Larger numbers do not fit the database's integers, so they name nothing.
+LEASE_ID, FRAME_ID, ANSWER_ID, SKIP_ID = (
+    f"<int(max={MAX_INTEGER}):{name}_id>" for name in ("lease", "frame", "answer", "skip")
+)
 
 blueprint = Blueprint("api", __name__, url_prefix="/api/v1", description="Annotate")
 
@@ -65,7 +71,7 @@ def lease_frames(body: Json) -> Json:
     return {"lease": lease_json(held, now), "reason": None}
 
 
-@blueprint.route("/leases/<int:lease_id>/renew", methods=["POST"])
+@blueprint.route(f"/leases/{LEASE_ID}/renew", methods=["POST"])
 @blueprint.response(200, RenewedSchema)
 @blueprint.alt_response(404, description="not your lease")
 @blueprint.alt_response(409, description="lease_lost")
@@ -84,7 +90,7 @@ def renew_lease(lease_id: int) -> Json:
     return {"lease_id": lease_id, "expires_in_s": seconds_until(expires_at, now)}
 
 
-@blueprint.route("/leases/<int:lease_id>/release", methods=["POST"])
+@blueprint.route(f"/leases/{LEASE_ID}/release", methods=["POST"])
 @blueprint.response(204)
 @blueprint.alt_response(404, description="not your lease")
 def release_lease(lease_id: int) -> None:
@@ -95,7 +101,7 @@ def release_lease(lease_id: int) -> None:
     )
 
 
-@blueprint.route("/frames/<int:frame_id>/answers", methods=["POST"])
+@blueprint.route(f"/frames/{FRAME_ID}/answers", methods=["POST"])
 @blueprint.arguments(AnswerSchema)
 @blueprint.arguments(AnswerHeadersSchema, location="headers")
 @blueprint.response(201, GivenSchema)
@@ -125,7 +131,7 @@ def answer_frame(body: Json, headers: Json, frame_id: int) -> tuple[Json, int]:
     return reply, 200 if given.is_repeat else 201
 
 
-@blueprint.route("/frames/<int:frame_id>/skips", methods=["POST"])
+@blueprint.route(f"/frames/{FRAME_ID}/skips", methods=["POST"])
 @blueprint.arguments(SkipSchema)
 @blueprint.response(201, SkippedSchema)
 @blueprint.alt_response(200, schema=SkippedSchema, description="skipped before")
@@ -148,7 +154,7 @@ def skip(body: Json, frame_id: int) -> tuple[Json, int]:
     return reply, 200 if skipped.is_repeat else 201
 
 
-@blueprint.route("/answers/<int:answer_id>/undo", methods=["POST"])
+@blueprint.route(f"/answers/{ANSWER_ID}/undo", methods=["POST"])
 @blueprint.response(200, LeaseReplySchema)
 @blueprint.alt_response(404, description="not your answer")
 @blueprint.alt_response(409, description="undo_expired")
@@ -168,7 +174,7 @@ def take_answer_back(answer_id: int) -> Json:
     return {"lease": lease_json(held, now)}
 
 
-@blueprint.route("/skips/<int:skip_id>/undo", methods=["POST"])
+@blueprint.route(f"/skips/{SKIP_ID}/undo", methods=["POST"])
 @blueprint.response(200, LeaseReplySchema)
 @blueprint.alt_response(404, description="not your skip")
 @blueprint.alt_response(409, description="undo_expired")

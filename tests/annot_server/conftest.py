@@ -333,6 +333,28 @@ class Project:
         )
 
 
+@pytest.fixture(scope="session")
+def videos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with two real H.264 files of 4 s, `v1.mp4` and `v2.mp4`."""
+    folder = tmp_path_factory.mktemp("videos")
+    for video_id, shade in (("v1", 60), ("v2", 160)):
+        write_video(folder / f"{video_id}.mp4", shade=shade)
+    return folder
+
+
+def write_video(path: Path, *, shade: int, seconds: int = 4, fps: int = 10) -> None:
+    import av
+
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=fps)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        for i in range(seconds * fps):
+            picture = np.full((48, 64, 3), shade, np.uint8)
+            picture[10:30, i : i + 10] = 255
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture)))
+        container.mux(stream.encode())
+
+
 @pytest.fixture
 def project(server: Server) -> Project:
     return Project(server)

@@ -1,0 +1,325 @@
+"""The JSON API as page and scripts meet it, on both databases."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+
+from annot_server.models import Prelabel
+
+CENTRE = {"x": 0.5, "y": 0.5}
+
+
+def lease(client: FlaskClient, **body: Any) -> dict[str, Any] | None:
+    response = client.post("/api/v1/leases", json=body)
+    assert response.status_code == 200, response.text
+    return response.json["lease"]
+
+
+def answer(client: FlaskClient, frame_id: int, point: Any = CENTRE, key: str = "k", **more: Any):
+    return client.post(
+        f"/api/v1/frames/{frame_id}/answers",
+        json={"point": point, **more},
+        headers={"Idempotency-Key": key},
+    )
+
+
+def test_the_whole_way_from_lease_to_undo(project, sign_in) -> None:
+    frames = project.add_clip(2, start_s=5, size=(320, 240))
+    client = sign_in("Ada")
+    held = lease(client)
+    assert held["clip"] == {
+        "clip_id": "v1_5000-7000_crack-egg",
+        "video_id": "v1",
+        "start_s": 5.0,
+        "end_s": 7.0,
+    }
+    assert held["action"] == {"action_id": "crack-egg", "description": "crack egg"}
+    assert held["expires_in_s"] == 300
+    first = held["frames"][0]
+    assert {k: first[k] for k in ("frame_id", "second", "width", "height")} == {
+        "frame_id": frames[0],
+        "second": 5,
+        "width": 320,
+        "height": 240,
+    }
+    assert re.fullmatch(r"/media/frames/[0-9a-f]{64}\.jpg", first["image_url"])
+    given = answer(client, frames[0], details={"pointer": "mouse", "ms_since_paint": 700})
+    assert given.status_code == 201
+    assert given.json["answers_given"] == 1
+    skipped = client.post(f"/api/v1/frames/{frames[1]}/skips", json={"reason": "cannot_tell"})
+    assert skipped.status_code == 201
+    assert lease(client) is None
+    for path, frame_id in (
+        (f"answers/{given.json['answer_id']}", frames[0]),
+        (f"skips/{skipped.json['skip_id']}", frames[1]),
+    ):
+        undone = client.post(f"/api/v1/{path}/undo")
+        assert undone.status_code == 200
+        assert [f["frame_id"] for f in undone.json["lease"]["frames"]] == [frame_id]
+    assert client.get("/api/v1/me").json == {"name": "Ada", "role": "annotator", "answers_given": 0}
+
+
+def test_no_work_is_said_plainly(sign_in) -> None:
+    assert sign_in().post("/api/v1/leases", json={}).json == {"lease": None, "reason": "no_work"}
+
+
+def test_a_repeated_answer_is_answered_200_with_the_same_body(project, sign_in) -> None:
+    [frame] = project.add_clip(1)
+    client = sign_in()
+    lease(client)
+    first, again = answer(client, frame), answer(client, frame)
+    assert (first.status_code, again.status_code) == (201, 200)
+    assert first.json == again.json
+
+
+def test_conflicts_have_a_code_a_message_and_the_frame(project, sign_in) -> None:
+    first, second = project.add_clip(2)
+    client = sign_in()
+    assert answer(client, first).json["error"] == "lease_lost"
+    lease(client)
+    answer(client, first)
+    for response, code in (
+        (answer(client, first, None), "idempotency_conflict"),
+        (answer(client, first, key="k2"), "already_answered"),
+        (answer(sign_in("Bo"), second), "lease_lost"),
+    ):
+        assert response.status_code == 409
+        assert response.json["error"] == code
+        assert response.json["frame_id"] in (first, second)
+        assert response.json["message"]
+
+
+def test_an_unknown_frame_is_404(sign_in) -> None:
+    response = answer(sign_in(), 12345)
+    assert (response.status_code, response.json["error"]) == (404, "not_found")
+
+
+def test_leases_are_renewed_and_given_back(project, sign_in, clock) -> None:
+    project.add_clip()
+    client, other = sign_in("Ada"), sign_in("Bo")
+    lease_id = lease(client)["lease_id"]
+    where = f"/api/v1/leases/{lease_id}"
+    clock.advance(200.5)
+    assert lease(client)["expires_in_s"] == 300
+    assert client.post(f"{where}/renew").json == {"lease_id": lease_id, "expires_in_s": 300}
+    assert other.post(f"{where}/renew").status_code == 404
+    assert other.post(f"{where}/release").status_code == 404
+    # As navigator.sendBeacon sends it: no body, no headers of ours.
+    for _ in range(2):
+        released = client.post(f"{where}/release", content_type="text/plain;charset=UTF-8")
+        assert (released.status_code, released.data) == (204, b"")
+    lost = client.post(f"{where}/renew")
+    assert (lost.status_code, lost.json["error"]) == (409, "lease_lost")
+
+
+def test_the_next_lease_can_be_fetched_ahead(project, sign_in) -> None:
+    project.add_clip(video_id="v1")
+    project.add_clip(video_id="v2")
+    client = sign_in()
+    first = lease(client)
+    assert lease(client, after_lease_id=first["lease_id"])["clip"]["video_id"] == "v2"
+
+
+def test_a_blind_response_has_no_trace_of_a_hint(server, project, sign_in) -> None:
+    [frame] = project.add_clip(1, hint_quota=1, redundancy=2, is_benchmark=False)
+
+    def add(session) -> None:
+        session.add(
+            Prelabel(
+                frame_id=frame,
+                file_sha256="f",
+                model="m",
+                checkpoint_digest="d",
+                x=0.25,
+                y=0.75,
+                score=0.5,
+                imported_at=server.now(),
+            )
+        )
+
+    server.database.write(add)
+    held = [lease(sign_in(name)) for name in ("Ada", "Bo")]
+    hinted = [h["frames"][0] for h in held if "hint" in h["frames"][0]]
+    blind = [h for h in held if "hint" not in h["frames"][0]]
+    assert hinted[0]["hint"] == {"point": {"x": 0.25, "y": 0.75}, "score": 0.5}
+    words = json.dumps(blind[0])
+    assert set(blind[0]["frames"][0]) == {"frame_id", "second", "image_url", "width", "height"}
+    assert not re.search("hint|arm|blind|prelabel", words)
+
+
+# Who may ---------------------------------------------------------------------------------------
+
+ROUTES = [
+    ("POST", "/leases"),
+    ("POST", "/leases/1/renew"),
+    ("POST", "/leases/1/release"),
+    ("POST", "/frames/1/answers"),
+    ("POST", "/frames/1/skips"),
+    ("POST", "/answers/1/undo"),
+    ("POST", "/skips/1/undo"),
+    ("GET", "/me"),
+    ("GET", "/progress"),
+]
+
+
+def test_every_route_asks_strangers_to_sign_in(app) -> None:
+    described = app.test_client().get("/api/v1/openapi.json").json["paths"]
+    known = {
+        (method.upper(), re.sub(r"\{\w+\}", "1", path).removeprefix("/api/v1"))
+        for path, operations in described.items()
+        for method in operations
+        if method in ("get", "post", "put", "patch", "delete")
+    }
+    assert known == set(ROUTES), "a new route: add it here"
+    for method, path in ROUTES:
+        response = app.test_client().open(f"/api/v1{path}", method=method)
+        assert (response.status_code, response.json["error"]) == (401, "not_signed_in"), path
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_progress_is_for_maintainers(project, sign_in) -> None:
+    project.add_clip(2)
+    refused = sign_in("Ada").get("/api/v1/progress")
+    assert (refused.status_code, refused.json["error"]) == (403, "forbidden")
+    found = sign_in("Mia", "maintainer").get("/api/v1/progress").json
+    assert (found["frames"], found["answers_wanted"]) == (2, 10)
+    assert found["by_action"][0]["description"] == "crack egg"
+
+
+def test_nobody_touches_what_others_said(project, sign_in) -> None:
+    first, second = project.add_clip(2)
+    ada, bo = sign_in("Ada"), sign_in("Bo")
+    lease(ada)
+    answer_id = answer(ada, first).json["answer_id"]
+    skip = ada.post(f"/api/v1/frames/{second}/skips", json={"reason": "other"})
+    assert bo.post(f"/api/v1/answers/{answer_id}/undo").status_code == 404
+    assert bo.post(f"/api/v1/skips/{skip.json['skip_id']}/undo").status_code == 404
+
+
+# Probes (R39) ----------------------------------------------------------------------------------
+
+JSON = "application/json"
+PROBES = [
+    ("no body", b"", JSON, 422, "point"),
+    ("no point", b"{}", JSON, 422, "point: Missing data for required field."),
+    ("a list", b"[1, 2]", JSON, 422, "Invalid input type."),
+    ("null", b"null", JSON, 422, "Invalid input type."),
+    ("a number", b"7", JSON, 422, "Invalid input type."),
+    ("x alone", b'{"point": {"x": 0.5}}', JSON, 422, "point.y: Missing data"),
+    ("a pair", b'{"point": [0.5, 0.5]}', JSON, 422, "point: Invalid input type."),
+    (
+        "an unknown field",
+        b'{"point": null, "not_visible": true}',
+        JSON,
+        422,
+        "not_visible: Unknown",
+    ),
+    ("NaN", b'{"point": {"x": NaN, "y": 0.5}}', JSON, 422, "point.x: Special numeric values"),
+    ("Infinity", b'{"point": {"x": 0.5, "y": Infinity}}', JSON, 422, "point.y: Special"),
+    ("1e999", b'{"point": {"x": 1e999, "y": 0.5}}', JSON, 422, "point.x: Special"),
+    ("a huge integer", b'{"point": {"x": 1%s, "y": 0.5}}' % (b"0" * 400), JSON, 422, "point.x"),
+    ("true", b'{"point": {"x": true, "y": 0.5}}', JSON, 422, "point.x: Not a valid number."),
+    ("text", b'{"point": {"x": "0.5", "y": 0.5}}', JSON, 422, "point.x: Not a valid number."),
+    ("null x", b'{"point": {"x": null, "y": 0.5}}', JSON, 422, "point.x: Field may not be null."),
+    ("above 1", b'{"point": {"x": 1.31, "y": 0.5}}', JSON, 422, "point.x: Must be greater"),
+    ("below 0", b'{"point": {"x": 0.5, "y": -0.01}}', JSON, 422, "point.y: Must be greater"),
+    ("details: null", b'{"point": null, "details": null}', JSON, 422, "details: Field may not"),
+    (
+        "text for ms",
+        b'{"point": null, "details": {"ms_taken": "9"}}',
+        JSON,
+        422,
+        "details.ms_taken",
+    ),
+    ("ms of 1.5", b'{"point": null, "details": {"ms_taken": 1.5}}', JSON, 422, "details.ms_taken"),
+    ("ms too big", b'{"point": null, "details": {"ms_taken": 2147483648}}', JSON, 422, "ms_taken"),
+    ("pointer", b'{"point": null, "details": {"pointer": "foot"}}', JSON, 422, "details.pointer"),
+    ("ratio 0", b'{"point": null, "details": {"device_pixel_ratio": 0}}', JSON, 422, "pixel_ratio"),
+    ("by key 1", b'{"point": null, "details": {"hint_taken_by_key": 1}}', JSON, 422, "by_key"),
+    ("bad JSON", b'{"point": ', JSON, 400, "Invalid JSON body."),
+    ("bad UTF-8", b'{"point": "\xff\xfe"}', JSON, 400, "Invalid JSON body."),
+    ("a form", b"point=1", "application/x-www-form-urlencoded", 415, "as JSON"),
+    ("plain text", b'{"point": null}', "text/plain", 415, "as JSON"),
+    ("no type", b'{"point": null}', None, 415, "as JSON"),
+    ("too long", b'{"point": null, "x": "%s"}' % (b"x" * 70_000), JSON, 413, "exceeds"),
+]
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_a_malformed_answer_is_refused_with_one_clear_line(project, sign_in) -> None:
+    [frame] = project.add_clip(1)
+    client = sign_in()
+    lease(client)
+    for name, body, content_type, status, message in PROBES:
+        response = client.post(
+            f"/api/v1/frames/{frame}/answers",
+            data=body,
+            content_type=content_type,
+            headers={"Idempotency-Key": "k"},
+        )
+        assert response.status_code == status, (name, response.text)
+        assert message in response.json["message"], (name, response.text)
+        assert set(response.json) == {"error", "message"}, name
+    assert answer(client, frame).status_code == 201, "none of them was stored"
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("key", [None, "", "a b", "ä", "x" * 129, "a\t"])
+def test_a_missing_or_strange_key_is_refused(project, sign_in, key) -> None:
+    [frame] = project.add_clip(1)
+    client = sign_in()
+    lease(client)
+    headers = {} if key is None else {"Idempotency-Key": key}
+    response = client.post(f"/api/v1/frames/{frame}/answers", json={"point": None}, headers=headers)
+    assert response.status_code == 422
+    assert response.json["message"].startswith("Idempotency-Key: ")
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize(
+    ("path", "body", "message"),
+    [
+        ("frames/1/skips", {"reason": "bored"}, "reason: Must be one of: cannot_tell"),
+        ("frames/1/skips", {}, "reason: Missing data"),
+        ("frames/1/skips", {"reason": "other", "comment": "x" * 501}, "comment: Longer than"),
+        ("leases", {"after_lease_id": True}, "after_lease_id: Not a valid integer."),
+        ("leases", {"not_lease_id": 3}, "not_lease_id: Unknown field."),
+    ],
+)
+def test_other_bodies_are_checked_too(sign_in, path, body, message) -> None:
+    response = sign_in().post(f"/api/v1/{path}", json=body)
+    assert response.status_code == 422
+    assert message in response.json["message"]
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_ids_beyond_the_database_are_not_found(sign_in) -> None:
+    client = sign_in()
+    too_big = 2**70
+    assert answer(client, too_big).status_code == 404
+    assert client.post(f"/api/v1/leases/{too_big}/renew").status_code == 404
+    assert client.post(f"/api/v1/answers/{too_big}/undo").status_code == 404
+    assert client.post("/api/v1/frames/-1/skips", json={"reason": "other"}).status_code == 404
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_a_lease_can_be_asked_for_without_a_body(project, sign_in) -> None:
+    project.add_clip()
+    assert sign_in().post("/api/v1/leases").json["lease"] is not None
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_the_openapi_document_says_what_is_checked(app) -> None:
+    document = app.test_client().get("/api/v1/openapi.json").json
+    post = document["paths"]["/api/v1/frames/{frame_id}/answers"]["post"]
+    assert {"200", "201", "404", "409", "422", "default"} <= set(post["responses"])
+    assert post["requestBody"]["required"]
+    schemas = document["components"]["schemas"]
+    assert schemas["Answer"]["required"] == ["point"]
+    assert schemas["Point"]["properties"]["x"] == {"type": "number", "minimum": 0, "maximum": 1}
+    assert set(schemas["Error"]["properties"]) == {"error", "message", "frame_id"}
