@@ -39,6 +39,8 @@ logger = logging.getLogger(__name__)
 FORMAT = "video-frames"
 FORMAT_VERSION = 1
 
+OR_PARTIAL = ", or take what it shows (--partial)"
+
 VIDEO_SUFFIXES = frozenset(
     {".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts", ".ts", ".webm", ".wmv"}
 )
@@ -164,14 +166,13 @@ def read_frames_at(
     survey = survey_video(path)
     width, height = size or (survey.width, survey.height)
     images = np.empty((len(times_s), height, width, 3), np.uint8)
-    found: set[int] = set()
 
     def keep(shown: Shown) -> None:
         images[shown.wanted] = shown.image
-        found.add(shown.wanted)
 
     reading = read_nearest(survey, times_s, size, keep)
-    _refuse_missing(survey, reading, [t for i, t in enumerate(times_s) if i not in found])
+    lost = [time_s for i, time_s in enumerate(times_s) if i not in reading.delivered]
+    _refuse_missing(survey, reading, lost)
     return images
 
 
@@ -212,7 +213,7 @@ def cut_frames(
     if survey.promised_s > survey.duration_s and not partial:
         raise VideoError(
             f"{path}: is cut off at {survey.duration_s:.2f} s of {survey.promised_s:.2f} s; get "
-            "the video again, or take what it shows (--partial)"
+            f"the video again{OR_PARTIAL}"
         )
     video = Video(
         video_id, survey.width, survey.height, survey.duration_s, tables.sha256_file(path)
@@ -225,14 +226,16 @@ def cut_frames(
     if stored and not todo:
         return stored
 
+    cut: dict[int, FrameImage] = {}
+
     def keep(shown: Shown) -> None:
         digest = _store_image(store, shown.image, settings)
-        known[todo[shown.wanted]] = FrameImage(todo[shown.wanted], shown.time_s, digest)
+        cut[shown.wanted] = FrameImage(todo[shown.wanted], shown.time_s, digest)
 
-    size = _fitted(survey, settings.long_side_px)
-    reading = read_nearest(survey, todo, size, keep)
+    reading = read_nearest(survey, todo, _fitted(survey, settings.long_side_px), keep)
+    known |= {todo[i]: cut[i] for i in reading.delivered}
     if not partial:
-        _refuse_missing(survey, reading, sorted(wanted - known.keys()))
+        _refuse_missing(survey, reading, sorted(wanted - known.keys()), OR_PARTIAL)
     missing = sorted((wanted | given_up) - known.keys())
     result = VideoFrames(
         video=video,
@@ -337,13 +340,15 @@ def _fitted(survey: Survey, long_side_px: int) -> tuple[int, int] | None:
     return max(1, round(survey.width * scale)), max(1, round(survey.height * scale))
 
 
-def _refuse_missing(survey: Survey, reading: Reading, missing: Sequence[float]) -> None:
+def _refuse_missing(
+    survey: Survey, reading: Reading, missing: Sequence[float], otherwise: str = ""
+) -> None:
     if not missing:
         return
     what = reading.damage or f"ends at {survey.duration_s:.2f} s"
     seconds = ", ".join(f"{second:g}" for second in missing[:5])
+    advice = "get the video again" if reading.damage else "check the times"
     raise VideoError(
         f"{survey.path}: {what}, so it shows nothing at {seconds}"
-        f"{' ...' if len(missing) > 5 else ''} s; get the video again, or take what it shows "
-        "(--partial)"
+        f"{' ...' if len(missing) > 5 else ''} s; {advice}{otherwise}"
     )

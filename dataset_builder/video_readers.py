@@ -48,10 +48,15 @@ class Shown:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """How a request went: who read, why that one, and the first damage met (empty: none)."""
+    """How a request went.
+
+    `delivered` holds the positions of the wanted times that were shown; `damage` is the first that
+    was met, empty where there was none.
+    """
 
     reader: Literal["decord", "pyav"]
     reason: str
+    delivered: frozenset[int] = frozenset()
     damage: str = ""
 
 
@@ -77,7 +82,8 @@ def read_nearest(
     """Hand the frame shown nearest to each time to `keep`, in ascending order of times.
 
     Times outside the video and times whose nearest frame is damaged are left out. When decord fails
-    on the way PyAV begins anew, so that `keep` may see a position twice: the last one counts.
+    on the way PyAV reads it all anew, so `keep` may see a position twice, or one that the returned
+    `delivered` does not hold: only what is in there counts, and its last picture.
 
     Args:
         survey: the video.
@@ -88,16 +94,21 @@ def read_nearest(
     Raises:
         VideoError: the video does not say when its frames are shown.
     """
-    try:
-        for shown in _read_with_decord(survey, times_s, size):
+
+    def hand_over(frames: Iterator[Shown]) -> frozenset[int]:
+        delivered = set()
+        for shown in frames:
             keep(shown)
-        return Reading("decord", AGREES)
+            delivered.add(shown.wanted)
+        return frozenset(delivered)
+
+    try:
+        return Reading("decord", AGREES, hand_over(_read_with_decord(survey, times_s, size)))
     except DecordUnfitError as error:
         reason = str(error)
     damage = Damage(survey)
-    for shown in read_with_pyav(survey, times_s, size, damage):
-        keep(shown)
-    return Reading("pyav", reason, damage.first)
+    delivered = hand_over(read_with_pyav(survey, times_s, size, damage))
+    return Reading("pyav", reason, delivered, damage.first)
 
 
 class Damage:

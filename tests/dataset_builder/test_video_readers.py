@@ -232,7 +232,7 @@ def test_pyav_takes_over_where_decord_contradicts_the_packets(
     wanted = EVEN[:20]
     numbers, reading = numbers_at(video.path, wanted, read_number)
     assert numbers == list(range(20))
-    assert reading == Reading("pyav", reason)
+    assert (reading.reader, reading.reason) == ("pyav", reason)
 
 
 def test_decord_reads_ascending_blocks_of_sixteen_and_no_reader_outlives_the_call(
@@ -303,6 +303,26 @@ def test_a_damaged_packet_spoils_frames_up_to_the_next_key_frame_and_shifts_noth
     assert lost <= set(range(24 * (hit // 24), 24 * (hit // 24 + 1)))
     assert reading.reader == "pyav"
     assert reading.damage.startswith("is damaged at ")
+
+
+def test_a_frame_that_decord_showed_before_it_failed_does_not_hide_the_damage(
+    coded_video: Callable[..., Any],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    broken = tmp_path / "broken.mp4"
+    break_packets(coded_video(EVEN).path, broken, {24})
+    survey = survey_video(broken)
+    smeared = Shown(1, 1.0, np.zeros((108, 192, 3), np.uint8))
+
+    def show_one_and_fail(*args: Any) -> Any:
+        yield smeared
+        raise video_readers.DecordUnfitError("decord failed on the way (test)")
+
+    monkeypatch.setattr(video_readers, "_read_with_decord", show_one_and_fail)
+    assert read_nearest(survey, [0, 1, 2], None, lambda shown: None).delivered == {0, 2}
+    with pytest.raises(VideoError, match="shows nothing at 1 s"):
+        read_frames_at(broken, [0, 1, 2])
 
 
 def test_damage_is_refused_only_where_it_is_asked_for(
