@@ -14,16 +14,20 @@ from click.testing import CliRunner, Result
 
 from annot_server.cli import main
 from annot_server.config import Config, Home
+from annot_server.database import open_engine
+from annot_server.migration import upgrade
 from dataset_builder.geometry import Point
 from dataset_builder.prelabels import Prelabel, write_prelabels
 
 
 @pytest.fixture
-def home(tmp_path: Path, sqlite_template: Path) -> Path:
-    """Return a server's folder as `init` makes it, from the template."""
+def home(tmp_path: Path) -> Path:
+    """Return a server's folder as `init` makes it, but without an undo window."""
     home = Home(tmp_path / "home")
     home.create(Config(undo_window_s=0))
-    (home.path / "annotations.db").write_bytes(sqlite_template.read_bytes())
+    engine = open_engine(f"sqlite:///{home.path}/annotations.db")
+    upgrade(engine)
+    engine.dispose()
     return home.path
 
 
