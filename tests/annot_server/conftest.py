@@ -15,7 +15,6 @@ import shutil
 import signal
 import subprocess
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -29,7 +28,6 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import Engine, delete, make_url, select
-from werkzeug.serving import make_server
 
 from annot_server.accounts import invite
 from annot_server.app import app_of
@@ -249,18 +247,6 @@ def app(server: Server) -> Flask:
     app = app_of(server)
     app.testing = True
     return app
-
-
-@pytest.fixture
-def live_url(app: Flask) -> Iterator[str]:
-    """Serve the application over HTTP from threads of this process; return its address."""
-    http = make_server("127.0.0.1", 0, app, threaded=True)
-    thread = threading.Thread(target=http.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{http.server_port}"
-    http.shutdown()
-    thread.join()
-    http.server_close()
 
 
 # What is in it --------------------------------------------------------------------------------

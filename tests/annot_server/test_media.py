@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import pytest
 
+from dataset_builder.frames import image_path
+
 
 @pytest.fixture
 def database_url(sqlite_database_url: str) -> str:
@@ -47,6 +49,15 @@ def test_no_other_file_can_be_reached(sign_in, image_url, name) -> None:
     response = sign_in().get(f"/media/frames/{name}")
     assert response.status_code == 404
     assert b"redundancy" not in response.data
+
+
+def test_a_file_in_the_store_that_is_no_image_of_ours_is_not_sent(
+    server, sign_in, image_url
+) -> None:
+    path = image_path(server.home.frame_store, "notes")
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"private")
+    assert sign_in().get("/media/frames/notes.jpg").status_code == 404
 
 
 @pytest.mark.parametrize(
