@@ -7,10 +7,11 @@
  * body[data-unsent] counts what the server has not confirmed.
  */
 
-import { call } from "./api.js";
+import { call, isWorthRetrying } from "./api.js";
 import { heldBack } from "./arming.js";
-import { isArrow, placeOf, pointAt, stepped } from "./coordinates.js";
+import { isArrow, placeOf, stepped } from "./coordinates.js";
 import { Outbox } from "./outbox.js";
+import { FramePointer } from "./pointer.js";
 import { FrameQueue } from "./prefetch.js";
 import { SkipMenu } from "./skip_menu.js";
 import { chosenLanguage, translator } from "./strings.js";
@@ -18,7 +19,7 @@ import { View } from "./view.js";
 
 const MARK_MS = 80;
 const UNDO_DEPTH = 10;
-const HEARTBEAT_MS = 15_000;
+const HEARTBEAT_MS = 5_000;
 /** Leases of somebody who has gone are left to lapse. */
 const AWAY_MS = 5 * 60_000;
 /** A wait shorter than this shows nothing: the last frame stays. */
@@ -42,7 +43,6 @@ const skipMenu = new SkipMenu(skip);
 let phase = "loading";
 let entry = null; // the frame on the page
 let paintedAt = null;
-let press = null; // {begunAt, pointerId} while a button or finger is down on the frame
 let crosshair = null; // a point, while the keyboard is in use
 let last = null; // {answeredAt, place?} of the answer before, for the arming rule
 let history = []; // what can be undone, newest last: {entry, item, kind, point}
@@ -64,7 +64,6 @@ function enter(next) {
 function show(next, old = null) {
   entry = next;
   paintedAt = null;
-  press = null;
   document.body.dataset.frame = next.frame.frame_id;
   enter("shown");
   if (next.isBroken) view.showPanel({ title: t("broken_title"), text: t("broken_text") });
@@ -201,27 +200,28 @@ async function undo() {
     reopen(record, null);
     return;
   }
-  if (outbox.trouble !== null) {
-    view.say(t("undo_offline"));
-    return;
-  }
   const before = phase;
   enter("undoing");
-  await record.item.settled;
-  const { status, body } = await call("POST", `/${record.kind}s/${record.id}/undo`);
-  if (status === 200) {
-    if (record.kind === "answer") given -= 1;
-    reopen(record, body.lease);
-    return;
-  }
-  if (status === 0) {
-    view.say(t("undo_offline"));
-  } else {
-    history = [];
-    view.say(t("undo_expired"));
-  }
+  const refusal = await takeBack(record);
+  if (refusal === null) return;
+  view.say(refusal);
   if (phase === "undoing") enter(before);
-  view.showLast(history.at(-1) ?? null);
+  refresh();
+}
+
+/** Have the server take a response back; returns why not, or null when its frame is here again. */
+async function takeBack(record) {
+  await Promise.race([record.item.settled, record.item.stalled]);
+  if (record.id === undefined) return t("undo_offline");
+  const { status, body } = await call("POST", `/${record.kind}s/${record.id}/undo`);
+  if (isWorthRetrying(status)) return t("undo_offline");
+  if (status !== 200) {
+    history = [];
+    return t("undo_expired");
+  }
+  if (record.kind === "answer") given -= 1;
+  reopen(record, body.lease);
+  return null;
 }
 
 function reopen(record, lease) {
@@ -233,39 +233,24 @@ function reopen(record, lease) {
 
 // ---------------------------------------------------------------- pointer
 
-view.frame.addEventListener("pointerdown", (event) => {
-  if (!event.isPrimary) press = null; // a second finger: pinching, not pointing
-  if (!event.isPrimary || event.button !== 0 || phase !== "armed") return;
-  press = { begunAt: event.timeStamp, pointerId: event.pointerId };
-  view.frame.setPointerCapture(event.pointerId);
-  crosshair = null;
-  view.showCrosshair(pointAt(event, view.rect()));
-});
-
-view.frame.addEventListener("pointermove", (event) => {
-  if (press?.pointerId === event.pointerId) {
-    view.showCrosshair(pointAt(event, view.rect()));
-  } else if (crosshair !== null) {
+const pointer = new FramePointer(view.frame, {
+  isArmed: () => phase === "armed",
+  rect: () => view.rect(),
+  pressed(point) {
+    crosshair = null;
+    view.showCrosshair(point);
+  },
+  hovered() {
+    if (crosshair === null) return;
     crosshair = null;
     view.showCrosshair(null);
-  }
+  },
+  released: answer,
+  cancelled() {
+    view.showCrosshair(crosshair);
+    view.say(t("cancelled"));
+  },
 });
-
-view.frame.addEventListener("pointerup", (event) => {
-  if (press?.pointerId !== event.pointerId) return;
-  const { begunAt } = press;
-  const point = pointAt(event, view.rect());
-  cancelPress();
-  if (point === null) view.say(t("cancelled"));
-  else answer(point, { begunAt, pointer: event.pointerType || "mouse" });
-});
-
-view.frame.addEventListener("pointercancel", cancelPress);
-
-function cancelPress() {
-  press = null;
-  view.showCrosshair(crosshair);
-}
 
 // ---------------------------------------------------------------- keys and buttons
 
@@ -277,11 +262,7 @@ const KEYS = {
   h: takeHint,
   "?": () => view.openDialog("help"),
   Enter: answerAtCrosshair,
-  Escape: () => {
-    if (press === null) return;
-    cancelPress();
-    view.say(t("cancelled"));
-  },
+  Escape: () => pointer.cancel(),
 };
 
 document.addEventListener("keydown", (event) => {
@@ -356,7 +337,6 @@ for (const button of document.querySelectorAll("[data-close]")) {
 // ---------------------------------------------------------------- what stands on the page
 
 function refresh() {
-  const waiting = outbox.answers;
   document.body.dataset.unsent = outbox.size;
   if (outbox.size === 0) {
     clearTimeout(slowTimer);
@@ -368,9 +348,9 @@ function refresh() {
       refresh();
     }, SLOW_MS);
   }
-  view.showProgress({ entry, given: given + waiting, isSaved: !isSlow });
-  const trouble = outbox.trouble ?? queueTrouble;
-  view.saySteadily(trouble === null ? "" : t(trouble, { n: waiting }));
+  view.showProgress({ entry, given: given + outbox.answers, isSaved: !isSlow });
+  const trouble = outbox.trouble ?? (phase === "loading" ? queueTrouble : null);
+  view.saySteadily(trouble && outbox.size > 0 ? t(trouble, { n: outbox.size }) : "");
   if (phase === "loading" && isWaitShown) showWaiting(trouble);
   if (phase === "done") showDone();
   if (phase !== "shown") view.showLast(history.at(-1) ?? null);

@@ -34,12 +34,15 @@ export class Outbox {
   /**
    * Queue a POST.
    * @returns {object} the item; its `settled` promise gives {status, body} once the server has
-   *   spoken.
+   *   spoken, and `stalled` resolves when a try has failed.
    */
   add(path, body, { isAnswer }) {
     const item = { path, body, isAnswer, key: newKey(), attempts: 0 };
     item.settled = new Promise((resolve) => {
       item.resolve = resolve;
+    });
+    item.stalled = new Promise((resolve) => {
+      item.stall = resolve;
     });
     this.#items.push(item);
     this.#changed();
@@ -81,6 +84,7 @@ export class Outbox {
       if (isWorthRetrying(reply.status)) {
         const isRefused = reply.status === 401 || reply.status === 403;
         this.trouble = isRefused ? "signed_out" : "offline";
+        item.stall();
         this.#changed();
         await this.#pause(item.attempts);
       } else {

@@ -96,6 +96,74 @@ def test_a_frame_answered_in_another_tab_is_passed_over_with_a_note(annotator, n
     assert frames_of(annotator.answers()) == [first, second]
 
 
+def test_undo_without_a_network_says_so_and_the_answer_stays(annotator):
+    page = annotator.page
+    sent = annotator.click(0.3, 0.5)
+    annotator.wait_until_saved()
+    page.context.set_offline(True)
+    page.keyboard.press("u")
+    expect(annotator.message).to_have_text(re.compile("No connection"))
+    kept = annotator.click(0.6, 0.5)
+    page.keyboard.press("u")
+    expect(annotator.message).to_have_text(re.compile("No connection"))
+    page.context.set_offline(False)
+    assert frames_of(annotator.answers()) == [sent, kept]
+    assert [row["superseded_at"] for row in annotator.answers()] == [None, None]
+
+
+def test_an_answer_that_never_left_is_taken_back_on_the_page(annotator):
+    page = annotator.page
+    page.context.set_offline(True)
+    first = annotator.click(0.3, 0.5)
+    second = annotator.click(0.5, 0.5)
+    current = annotator.frame_id
+    page.keyboard.press("u")
+    assert annotator.wait_for_frame(after=current) == second
+    annotator.click(0.7, 0.5)
+    page.context.set_offline(False)
+    rows = annotator.answers()
+    assert frames_of(rows) == [first, second]
+    assert rows[1]["x"] == pytest.approx(0.7, abs=0.01)
+
+
+def reload_and_lease(annotator):
+    """Load the page anew under a clock that the test moves; return the lease it gets."""
+    annotator.page.clock.install()
+    with annotator.page.expect_response("**/leases") as reply:
+        annotator.page.reload()
+    annotator.wait_for_frame()
+    return reply.value.json()["lease"]
+
+
+def test_leases_are_renewed_while_somebody_is_there_and_lapse_when_not(annotator):
+    page = annotator.page
+    renewal = f"/leases/{reload_and_lease(annotator)['lease_id']}/renew"
+    asked = []
+    page.on("request", lambda r: asked.append(r.url) if r.url.endswith(renewal) else None)
+    with page.expect_response(f"**{renewal}") as reply:
+        page.clock.fast_forward(110_000)
+    assert reply.value.status == 200
+    page.clock.fast_forward(600_000)  # nobody has touched the page
+    page.clock.fast_forward(600_000)
+    assert len(asked) == 1
+    page.keyboard.press("ArrowLeft")
+    with page.expect_response(f"**{renewal}"):
+        page.clock.fast_forward(10_000)
+
+
+def test_after_a_lost_lease_the_work_goes_on(annotator):
+    page = annotator.page
+    lease = reload_and_lease(annotator)
+    path = f"/leases/{lease['lease_id']}"
+    assert page.context.request.post(f"{annotator.server.url}/api/v1{path}/release").ok
+    with page.expect_response(f"**{path}/renew") as reply:
+        page.clock.fast_forward(110_000)
+    assert reply.value.status == 409
+    clicked = [annotator.click(0.3 + 0.2 * n, 0.5) for n in range(3)]
+    assert clicked[0] == lease["frames"][0]["frame_id"], "what the person saw still counts"
+    assert frames_of(annotator.answers()) == clicked
+
+
 def test_a_closed_page_gives_its_leases_back(annotator):
     held = (
         "SELECT count(*) AS n FROM leases JOIN people ON people.id = person_id"

@@ -14,7 +14,7 @@ POINT = (0.25, 0.75)
 
 
 @pytest.fixture(scope="module")
-def hinted(run_server, import_clips, tmp_path_factory):
+def hinted(run_server, call_command, import_clips, tmp_path_factory):
     """A server whose only clip has a suggestion on each frame, two answers of three with it."""
     home = tmp_path_factory.mktemp("hints") / "home"
     for server in run_server(home, {"redundancy": 3}):
@@ -35,7 +35,7 @@ def hinted(run_server, import_clips, tmp_path_factory):
         ]
         path = home.parent / "prelabels.jsonl"
         path.write_text("".join(json.dumps(record) + "\n" for record in records))
-        server.command("import-prelabels", path)
+        call_command(home, "import-prelabels", path)
         yield server
 
 

@@ -13,6 +13,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
+
+from dataset_builder.release import read_release
 
 pytestmark = pytest.mark.browser
 
@@ -46,7 +49,8 @@ def real(run_server, command, reference, tmp_path_factory):
     for server in run_server(home, {"undo_window_s": 0}):
         table = home.parent / "clips.csv"
         table.write_text("\n".join(lines) + "\n")
-        server.command("import-clips", table, "--videos", DATA / "videos")
+        imported = ("import-clips", table, "--videos", DATA / "videos")
+        command("annot-server", "--home", home, *imported)
         yield server
 
 
@@ -78,15 +82,15 @@ def test_five_people_annotate_and_every_row_is_the_place_clicked(
     real, reference, people, command, tmp_path
 ):
     frames = {
-        row["id"]: (row["video_id"], row["second"])
+        row["id"]: (row["clip_id"], row["video_id"], row["second"])
         for row in real.rows(
-            "SELECT frames.id, video_id, second FROM frames JOIN clips USING (clip_id)"
+            "SELECT id, clip_id, video_id, second FROM frames JOIN clips USING (clip_id)"
         )
     }
     points = {video_id: reference_points(record) for video_id, record in reference.items()}
     for n, person in enumerate(people):
         check_one_person(person, frames, points, np.random.default_rng(n))
-    check_files(real, command, tmp_path, len(frames))
+    check_files(real, command, tmp_path, frames, points)
 
 
 def check_one_person(person, frames, points, rng):
@@ -94,7 +98,7 @@ def check_one_person(person, frames, points, rng):
     clicked = {}
     for _ in frames:
         frame_id = person.frame_id
-        video_id, second = frames[frame_id]
+        _, video_id, second = frames[frame_id]
         x, y = np.clip(rng.normal(points[video_id][second], SPREAD), 0, 1)
         box = person.picture()
         left, top = person.place(x, y)
@@ -110,13 +114,19 @@ def check_one_person(person, frames, points, rng):
         )
 
 
-def check_files(real, command, folder, n_frames):
-    """Snapshot, release and contact sheet come out of the commands."""
+def check_files(real, command, folder, frames, points):
+    """Snapshot, release and contact sheet come out of the commands, and say what was clicked."""
     snapshot, release, sheet = folder / "snapshot", folder / "release", folder / "sheet.png"
-    real.command("export-snapshot", snapshot)
+    command("annot-server", "--home", real.home, "export-snapshot", snapshot)
     command("dataset-builder", "build", snapshot, release, "--name", "three", "--version", "1.0.0")
-    command("dataset-builder", "verify", release)
+    assert json.loads(command("dataset-builder", "verify", release, "--json"))["ok"]
+    boxes = read_release(release).boxes
+    assert len(boxes) == len(frames)
+    for clip_id, video_id, second in frames.values():
+        x, y = points[video_id][second]
+        box = boxes[clip_id, second]
+        assert box.x1 < x < box.x2
+        assert box.y1 < y < box.y2
     command("dataset-builder", "contact-sheet", release, sheet, "--frames", real.home / "frames")
-    counted = json.loads(command("dataset-builder", "verify", release, "--json"))
-    assert sheet.stat().st_size > 10_000
-    assert counted
+    with Image.open(sheet) as drawn:
+        assert min(drawn.size) > 1000
