@@ -1,40 +1,30 @@
-"""What people say of frames: answering, skipping, and taking either back.
+"""What people say of frames: answering and skipping, each one transaction's work.
 
-Each function is one transaction's work. A lapsed lease whose frame still has a free place is taken
-again and the answer accepted; an answer is repeated safely under its idempotency key. Nothing is
-deleted: undoing an answer supersedes it, and answering again is a new row that names it (R1, R7).
+A lapsed lease whose frame still has a free place is taken again and the answer accepted; an answer
+is repeated safely under its idempotency key. Nothing is deleted: answering again after an undo is a
+new row that names the old one (R1, R7).
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import datetime
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import bindparam, func, select
 from sqlalchemy.orm import Session
 
-from annot_server.assignment import (
-    HeldLease,
-    last_offer,
-    lease_slot,
-    lock_frames,
-    lock_person,
-    retake_place,
-)
 from annot_server.errors import (
     AlreadyAnsweredError,
     IdempotencyConflictError,
     LeaseLostError,
-    NotFoundError,
-    UndoExpiredError,
 )
+from annot_server.leases import last_offer, lock_frame, lock_person, retake_place
 from annot_server.models import (
+    ANSWER_IS_ACTIVE,
     ASSISTED,
     ENOUGH_ANSWERS,
     Answer,
-    AuditEntry,
     Clip,
     Frame,
     LeaseFrame,
@@ -45,8 +35,30 @@ from annot_server.models import (
 )
 from dataset_builder.geometry import Point
 
-UNDOABLE = 10
-"""Only the last ten answers (and the last ten skips) can be taken back (R7)."""
+# Statements of the busiest request are built once: building them took longer than running them.
+ANSWER_OF_KEY = select(Answer).where(
+    Answer.person_id == bindparam("person_id"), Answer.idempotency_key == bindparam("key")
+)
+NEWEST_ANSWER = (
+    select(Answer)
+    .where(Answer.frame_id == bindparam("frame_id"), Answer.person_id == bindparam("person_id"))
+    .order_by(Answer.id.desc())
+    .limit(1)
+)
+ACTIVE_SKIP = select(Skip).where(
+    Skip.frame_id == bindparam("frame_id"),
+    Skip.person_id == bindparam("person_id"),
+    Skip.undone_at.is_(None),
+)
+SLOT_OF_PERSON = select(Slot).where(
+    Slot.frame_id == bindparam("frame_id"), Slot.person_id == bindparam("person_id")
+)
+N_ACTIVE_OF_FRAME = select(func.count(Answer.id)).where(
+    Answer.frame_id == bindparam("frame_id"), ANSWER_IS_ACTIVE
+)
+N_ACTIVE_OF_PERSON = select(func.count(Answer.id)).where(
+    Answer.person_id == bindparam("person_id"), ANSWER_IS_ACTIVE
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,9 +115,7 @@ def give_answer(
         LeaseLostError: the person holds no place on it and none is free.
     """
     lock_person(session, person_id)
-    stored = session.scalar(
-        select(Answer).where(Answer.person_id == person_id, Answer.idempotency_key == key)
-    )
+    stored = session.scalar(ANSWER_OF_KEY, {"person_id": person_id, "key": key})
     if stored:
         if (stored.frame_id, stored.x, stored.y) != (frame_id, *_coordinates(point)):
             raise IdempotencyConflictError(
@@ -114,7 +124,7 @@ def give_answer(
                 frame_id,
             )
         return Given(stored.id, frame_id, count_given(session, person_id), is_repeat=True)
-    frame = _locked_frame(session, frame_id)
+    frame = lock_frame(session, frame_id)
     before = _refuse_second_answer(session, person_id, frame_id)
     offered, slot = _place_to_answer(session, frame, person_id, now)
     answer = Answer(
@@ -129,12 +139,15 @@ def give_answer(
         **asdict(details),
     )
     answer.x, answer.y = _coordinates(point)
+    if answer.arm != ASSISTED:
+        answer.hint_taken_by_key = None
     if offered.prelabel_id is not None:
         _record_hint(session, answer, offered.prelabel_id, frame)
     slot.lease_id = None
     session.add(answer)
     session.flush()
-    if is_full(_count_active(session, frame_id), frame.redundancy):
+    n_active = session.scalars(N_ACTIVE_OF_FRAME, {"frame_id": frame_id}).one()
+    if is_full(n_active, frame.redundancy):
         frame.retired_at, frame.retired_reason = now, ENOUGH_ANSWERS
     return Given(answer.id, frame_id, count_given(session, person_id), is_repeat=False)
 
@@ -156,12 +169,12 @@ def skip_frame(
         LeaseLostError: the person never held it.
     """
     lock_person(session, person_id)
-    frame = _locked_frame(session, frame_id)
+    frame = lock_frame(session, frame_id)
     stored = _active_skip(session, person_id, frame_id)
     if stored:
         return Skipped(stored.id, frame_id, is_repeat=True)
     _refuse_second_answer(session, person_id, frame_id)
-    offered = _offer_or_lost(session, person_id, frame_id)
+    offered = last_offer(session, person_id, frame_id)
     slot = _slot_of(session, frame.id, person_id)
     if slot:
         slot.person_id = slot.lease_id = None
@@ -176,98 +189,6 @@ def skip_frame(
     session.add(skip)
     session.flush()
     return Skipped(skip.id, frame_id, is_repeat=False)
-
-
-def undo_answer(
-    session: Session,
-    *,
-    person_id: int,
-    answer_id: int,
-    now: datetime,
-    undo_window_s: int,
-    lease_s: int,
-) -> HeldLease:
-    """Take back one's own answer and hold its frame again; a retired frame opens.
-
-    Raises:
-        NotFoundError: the person has no such answer.
-        UndoExpiredError: see `may_undo`.
-    """
-    lock_person(session, person_id)
-    answer = session.get(Answer, answer_id)
-    if answer is None or answer.person_id != person_id:
-        raise NotFoundError(f"you have no answer {answer_id}")
-    frame = _locked_frame(session, answer.frame_id)
-    is_active = answer.superseded_at is None and answer.set_aside_at is None
-    n_later = _count(
-        session,
-        select(Answer.id).where(
-            Answer.person_id == person_id,
-            Answer.superseded_at.is_(None),
-            Answer.set_aside_at.is_(None),
-            Answer.id > answer_id,
-        ),
-    )
-    if not is_active or not may_undo(answer.created_at, now, undo_window_s, n_later):
-        raise UndoExpiredError(_undo_message("answer", undo_window_s), answer.frame_id)
-    answer.superseded_at = now
-    if frame.retired_reason == ENOUGH_ANSWERS:
-        frame.retired_at = frame.retired_reason = None
-    session.add(
-        AuditEntry(at=now, person_id=person_id, what="undo_answer", subject=f"answer {answer_id}")
-    )
-    slot = session.get_one(Slot, answer.slot_id)
-    return lease_slot(
-        session, frame=frame, slot=slot, person_id=person_id, now=now, lease_s=lease_s
-    )
-
-
-def undo_skip(
-    session: Session,
-    *,
-    person_id: int,
-    skip_id: int,
-    now: datetime,
-    undo_window_s: int,
-    lease_s: int,
-) -> HeldLease:
-    """Take back one's own skip and hold its frame again.
-
-    Raises:
-        NotFoundError: the person has no such skip.
-        UndoExpiredError: see `may_undo`, or others have taken every place of the frame since.
-    """
-    lock_person(session, person_id)
-    skip = session.get(Skip, skip_id)
-    if skip is None or skip.person_id != person_id:
-        raise NotFoundError(f"you have no skip {skip_id}")
-    frame = _locked_frame(session, skip.frame_id)
-    n_later = _count(
-        session,
-        select(Skip.id).where(
-            Skip.person_id == person_id, Skip.undone_at.is_(None), Skip.id > skip_id
-        ),
-    )
-    if skip.undone_at or not may_undo(skip.created_at, now, undo_window_s, n_later):
-        raise UndoExpiredError(_undo_message("skip", undo_window_s), skip.frame_id)
-    offered = _offer_or_lost(session, person_id, frame.id)
-    slot = retake_place(session, frame=frame, person_id=person_id, offered=offered, now=now)
-    if slot is None:
-        raise UndoExpiredError(
-            "others have taken this frame since; go on with the next one", frame.id
-        )
-    skip.undone_at = now
-    session.add(
-        AuditEntry(at=now, person_id=person_id, what="undo_skip", subject=f"skip {skip_id}")
-    )
-    return lease_slot(
-        session, frame=frame, slot=slot, person_id=person_id, now=now, lease_s=lease_s
-    )
-
-
-def may_undo(given_at: datetime, now: datetime, undo_window_s: int, n_later: int) -> bool:
-    """Say whether an answer or skip can be taken back: young, and among the last ten (R7)."""
-    return now - given_at <= timedelta(seconds=undo_window_s) and n_later < UNDOABLE
 
 
 def is_full(n_active: int, redundancy: int) -> bool:
@@ -290,90 +211,36 @@ def hint_distance(click: Point, hint: Point, width: int, height: int) -> float:
 
 def count_given(session: Session, person_id: int) -> int:
     """Return how many active answers a person has given."""
-    return _count(
-        session,
-        select(Answer.id).where(
-            Answer.person_id == person_id,
-            Answer.superseded_at.is_(None),
-            Answer.set_aside_at.is_(None),
-        ),
-    )
+    return session.scalars(N_ACTIVE_OF_PERSON, {"person_id": person_id}).one()
 
 
 def _coordinates(point: Point | None) -> tuple[float | None, float | None]:
     return (point.x, point.y) if point else (None, None)
 
 
-def _count(session: Session, rows: Select[Any]) -> int:
-    return session.scalar(select(func.count()).select_from(rows.subquery())) or 0
-
-
-def _count_active(session: Session, frame_id: int) -> int:
-    return _count(
-        session,
-        select(Answer.id).where(
-            Answer.frame_id == frame_id,
-            Answer.superseded_at.is_(None),
-            Answer.set_aside_at.is_(None),
-        ),
-    )
-
-
-def _undo_message(what: str, undo_window_s: int) -> str:
-    return (
-        f"this {what} can no longer be taken back: that works once, for {undo_window_s} s, and for "
-        f"the last {UNDOABLE}"
-    )
-
-
-def _locked_frame(session: Session, frame_id: int) -> Frame:
-    frames = lock_frames(session, [frame_id])
-    if not frames:
-        raise NotFoundError(f"there is no frame {frame_id}", frame_id)
-    return frames[0]
-
-
 def _active_skip(session: Session, person_id: int, frame_id: int) -> Skip | None:
-    return session.scalar(
-        select(Skip).where(
-            Skip.frame_id == frame_id, Skip.person_id == person_id, Skip.undone_at.is_(None)
-        )
-    )
+    return session.scalar(ACTIVE_SKIP, {"person_id": person_id, "frame_id": frame_id})
 
 
 def _refuse_second_answer(session: Session, person_id: int, frame_id: int) -> Answer | None:
     """Return the answer that a new one supersedes, if any, or refuse a second one."""
     if _active_skip(session, person_id, frame_id):
         raise AlreadyAnsweredError("you skipped this frame; take the skip back first", frame_id)
-    before = session.scalar(
-        select(Answer)
-        .where(Answer.frame_id == frame_id, Answer.person_id == person_id)
-        .order_by(Answer.id.desc())
-        .limit(1)
-    )
+    before = session.scalar(NEWEST_ANSWER, {"person_id": person_id, "frame_id": frame_id})
     if before and before.superseded_at is None:
         raise AlreadyAnsweredError("you have answered this frame", frame_id)
     return before
 
 
-def _offer_or_lost(session: Session, person_id: int, frame_id: int) -> LeaseFrame:
-    offered = last_offer(session, person_id=person_id, frame_id=frame_id)
-    if offered is None:
-        raise LeaseLostError("this frame was not handed out to you; ask for a lease", frame_id)
-    return offered
-
-
 def _slot_of(session: Session, frame_id: int, person_id: int) -> Slot | None:
-    return session.scalar(
-        select(Slot).where(Slot.frame_id == frame_id, Slot.person_id == person_id)
-    )
+    return session.scalar(SLOT_OF_PERSON, {"person_id": person_id, "frame_id": frame_id})
 
 
 def _place_to_answer(
     session: Session, frame: Frame, person_id: int, now: datetime
 ) -> tuple[LeaseFrame, Slot]:
     """Return the offer and the place that an answer belongs to, taken again where it lapsed."""
-    offered = _offer_or_lost(session, person_id, frame.id)
+    offered = last_offer(session, person_id, frame.id)
     slot = _slot_of(session, frame.id, person_id) or retake_place(
         session, frame=frame, person_id=person_id, offered=offered, now=now
     )
@@ -392,8 +259,6 @@ def _record_hint(session: Session, answer: Answer, prelabel_id: int, frame: Fram
     answer.prelabel_id = prelabel.id
     answer.hint_x, answer.hint_y = prelabel.x, prelabel.y
     answer.hint_score = prelabel.score
-    if answer.arm != ASSISTED:
-        answer.hint_taken_by_key = None
     if answer.x is None or answer.y is None:
         return
     width, height = session.execute(

@@ -8,9 +8,7 @@ from typing import Any
 from sqlalchemy import Select, and_, func, select
 from sqlalchemy.orm import Session
 
-from annot_server.models import ENOUGH_ANSWERS, Answer, Frame, Lease, LeaseFrame
-
-IS_ACTIVE = and_(Answer.superseded_at.is_(None), Answer.set_aside_at.is_(None))
+from annot_server.models import ANSWER_IS_ACTIVE, ENOUGH_ANSWERS, Answer, Frame, Lease, LeaseFrame
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,20 +50,20 @@ def audit(session: Session) -> Audit:
     """Count everything at one moment."""
     per_frame = (
         select(Answer.frame_id, func.count().label("n"))
-        .where(IS_ACTIVE)
+        .where(ANSWER_IS_ACTIVE)
         .group_by(Answer.frame_id)
         .subquery()
     )
     per_person = (
         select(func.count().label("n"))
-        .where(IS_ACTIVE)
+        .where(ANSWER_IS_ACTIVE)
         .group_by(Answer.frame_id, Answer.person_id)
         .subquery()
     )
     n_active = func.coalesce(per_frame.c.n, 0)
     return Audit(
         frames=_count(session, select(func.count()).select_from(Frame)),
-        answers=_count(session, select(func.count()).select_from(Answer).where(IS_ACTIVE)),
+        answers=_count(session, select(func.count()).select_from(Answer).where(ANSWER_IS_ACTIVE)),
         over_assigned=_count(
             session,
             select(func.sum(per_frame.c.n - Frame.redundancy))

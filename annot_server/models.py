@@ -25,6 +25,7 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
+    and_,
     text,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
@@ -310,6 +311,10 @@ class Answer(Base):
     hint_score: Mapped[float | None]
     hint_taken_by_key: Mapped[bool | None]
     hint_distance: Mapped[float | None]
+
+
+ANSWER_IS_ACTIVE = and_(Answer.superseded_at.is_(None), Answer.set_aside_at.is_(None))
+"""The unit of the promise is the active answer (R1)."""
 
 
 class Skip(Base):

@@ -32,33 +32,34 @@ class Holder(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """One place of a frame as one person sees it; `arm` is None while it is not drawn."""
+    """One place of a frame as one person sees it.
+
+    `arm` and `prelabel_id` (what it was drawn for) are None while the place is not drawn.
+    """
 
     slot_id: int
     k: int
     holder: Holder
     arm: str | None = None
+    prelabel_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """The place that a person takes and the arm it has from now on."""
+    """The place that a person takes, and the arm and prelabel it has from now on."""
 
     slot_id: int
     arm: str | None
+    prelabel_id: int | None
 
 
-def draw_arm(
-    places: Sequence[Place], *, quota: int, has_prelabel: bool, rng: np.random.Generator
-) -> str | None:
-    """Draw the arm of one undrawn place of a frame.
+def draw_arm(places: Sequence[Place], quota: int, rng: np.random.Generator) -> str:
+    """Draw the arm of one undrawn place of a frame that has a prelabel.
 
     With r assisted places left of the quota and n places undrawn and open, the place is assisted
     with probability r / n: drawing all places one after the other gives every arrangement of the
-    quota the same chance. Without a prelabel nothing can be shown, and nothing is drawn.
+    quota the same chance.
     """
-    if not has_prelabel:
-        return None
     n_left = quota - sum(place.arm == ASSISTED for place in places)
     n_undrawn = sum(place.arm is None and place.holder is not Holder.TAKEN for place in places)
     return ASSISTED if rng.integers(n_undrawn) < n_left else BLIND
@@ -68,7 +69,7 @@ def place_for_lease(
     places: Sequence[Place],
     *,
     quota: int,
-    has_prelabel: bool,
+    prelabel_id: int | None,
     was_shown_hint: bool,
     rng: np.random.Generator,
 ) -> Taken | None:
@@ -77,34 +78,35 @@ def place_for_lease(
     Args:
         places: all places of the frame.
         quota: how many of them may be assisted.
-        has_prelabel: whether the frame has a prelabel to show.
+        prelabel_id: the frame's current prelabel; without one nothing can be shown, and no arm is
+            drawn.
         was_shown_hint: whether the person was shown a hint on this frame before.
         rng: draws the arm.
     """
     for place in _open_places(places):
-        if place.holder is not Holder.LAPSED_SELF and was_shown_hint:
-            arm = _assisted_if_possible(place, places, quota)
-            if arm is None:
+        if was_shown_hint and place.holder is not Holder.LAPSED_SELF:
+            if not _can_be_assisted(place, places, quota):
                 continue
-            return Taken(place.slot_id, arm)
-        if place.arm is None:
-            arm = draw_arm(places, quota=quota, has_prelabel=has_prelabel, rng=rng)
-            return Taken(place.slot_id, arm)
-        return Taken(place.slot_id, place.arm)
+            if place.arm is None:
+                return Taken(place.slot_id, ASSISTED, prelabel_id)
+        if place.arm is None and prelabel_id is not None:
+            return Taken(place.slot_id, draw_arm(places, quota, rng), prelabel_id)
+        return Taken(place.slot_id, place.arm, place.prelabel_id)
     return None
 
 
-def place_for_late_answer(places: Sequence[Place], *, quota: int, arm: str | None) -> Taken | None:
+def place_for_late_answer(
+    places: Sequence[Place], *, quota: int, arm: str | None, prelabel_id: int | None
+) -> Taken | None:
     """Choose the place for an answer that was given in a known arm under a lease that has lapsed.
 
-    The answer's arm is a fact by now: the place takes it over. An assisted answer needs room in the
-    quota; a blind one may take any place, since the quota is an upper bound.
+    The answer's arm and prelabel are facts by now: the place takes them over. An assisted answer
+    needs room in the quota; a blind one may take any place, since the quota is an upper bound.
     """
     for place in _open_places(places):
-        if place.holder is Holder.LAPSED_SELF:
-            return Taken(place.slot_id, place.arm)
-        if arm != ASSISTED or _assisted_if_possible(place, places, quota):
-            return Taken(place.slot_id, arm)
+        is_own = place.holder is Holder.LAPSED_SELF
+        if is_own or arm != ASSISTED or _can_be_assisted(place, places, quota):
+            return Taken(place.slot_id, arm, prelabel_id)
     return None
 
 
@@ -129,9 +131,7 @@ def _open_places(places: Sequence[Place]) -> list[Place]:
     return sorted(open_places, key=lambda place: (order.index(place.holder), place.k))
 
 
-def _assisted_if_possible(place: Place, places: Sequence[Place], quota: int) -> str | None:
-    """Return ASSISTED when the place has that arm, or is undrawn with room in the quota."""
+def _can_be_assisted(place: Place, places: Sequence[Place], quota: int) -> bool:
+    """Say whether the place is assisted, or undrawn with room in the quota."""
     n_assisted = sum(other.arm == ASSISTED for other in places)
-    if place.arm == ASSISTED or (place.arm is None and n_assisted < quota):
-        return ASSISTED
-    return None
+    return place.arm == ASSISTED or (place.arm is None and n_assisted < quota)

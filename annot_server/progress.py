@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from annot_server.models import Action, Answer, Clip, Frame
+from annot_server.models import ANSWER_IS_ACTIVE, Action, Answer, Clip, Frame
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ def _counts(session: Session, key: InstrumentedAttribute[str]) -> dict[str, tupl
         select(key, func.count())
         .join(Frame, Frame.clip_id == Clip.clip_id)
         .join(Answer, Answer.frame_id == Frame.id)
-        .where(Answer.superseded_at.is_(None), Answer.set_aside_at.is_(None))
+        .where(ANSWER_IS_ACTIVE)
         .group_by(key)
     )
     n_answers = {group: n for group, n in answers}

@@ -16,7 +16,17 @@ from sqlalchemy import Row, select
 from sqlalchemy.orm import Session
 
 from annot_server.database import Database
-from annot_server.models import ASSISTED, Action, Answer, AuditEntry, Clip, Frame, Snapshot, Video
+from annot_server.models import (
+    ANSWER_IS_ACTIVE,
+    ASSISTED,
+    Action,
+    Answer,
+    AuditEntry,
+    Clip,
+    Frame,
+    Snapshot,
+    Video,
+)
 from dataset_builder import domain
 from dataset_builder.errors import OutputError
 from dataset_builder.geometry import Point
@@ -119,7 +129,7 @@ def _read(session: Session, snapshot_id: str, key: bytes, before: datetime) -> _
         select(Answer.person_id, Answer.x, Answer.y, Answer.ms_taken, Answer.arm)
         .add_columns(Answer.created_at, Frame.clip_id, Frame.second)
         .join(Frame, Frame.id == Answer.frame_id)
-        .where(Answer.superseded_at.is_(None), Answer.set_aside_at.is_(None))
+        .where(ANSWER_IS_ACTIVE)
     ):
         if row.created_at > before:
             too_young += 1

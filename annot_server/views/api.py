@@ -8,10 +8,12 @@ from typing import Any
 from flask import request
 from flask_smorest import Blueprint
 
-from annot_server.answers import count_given, give_answer, skip_frame, undo_answer, undo_skip
-from annot_server.assignment import HeldFrame, HeldLease, next_lease, release, renew
+from annot_server.answers import count_given, give_answer, skip_frame
+from annot_server.assignment import next_lease
 from annot_server.errors import NotJsonError
+from annot_server.leases import HeldFrame, HeldLease, release, renew
 from annot_server.progress import read_progress
+from annot_server.undo import undo_answer, undo_skip
 from annot_server.views.current import maintainer, person, server
 from annot_server.views.media import image_url
 from annot_server.views.schemas import (

@@ -13,12 +13,9 @@ from annot_server.answers import (
     Skipped,
     give_answer,
     hint_distance,
-    may_undo,
     skip_frame,
-    undo_answer,
-    undo_skip,
 )
-from annot_server.assignment import HeldLease, next_lease
+from annot_server.assignment import next_lease
 from annot_server.errors import (
     AlreadyAnsweredError,
     IdempotencyConflictError,
@@ -26,8 +23,10 @@ from annot_server.errors import (
     NotFoundError,
     UndoExpiredError,
 )
+from annot_server.leases import HeldLease
 from annot_server.models import ASSISTED, BLIND, Answer, AuditEntry, Frame, Prelabel, Skip
 from annot_server.server import Server
+from annot_server.undo import may_undo, undo_answer, undo_skip
 from dataset_builder.geometry import Point
 
 CENTRE = Point(0.5, 0.5)

@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 from sqlalchemy import func, select, update
 
-from annot_server.answers import give_answer, skip_frame, undo_answer
-from annot_server.assignment import HeldLease, next_lease, release, renew
+from annot_server.answers import give_answer, skip_frame
+from annot_server.assignment import next_lease
 from annot_server.errors import LeaseLostError, NotFoundError
+from annot_server.leases import HeldLease, release, renew
 from annot_server.models import ASSISTED, BLIND, Clip, Lease, Prelabel, Slot
+from annot_server.undo import undo_answer
 from dataset_builder.geometry import Point
 
 RNG = np.random.default_rng(3)

@@ -13,12 +13,14 @@ import numpy as np
 import pytest
 from sqlalchemy import select
 
-from annot_server.answers import give_answer, skip_frame, undo_answer
-from annot_server.assignment import HeldLease, next_lease
+from annot_server.answers import give_answer, skip_frame
+from annot_server.assignment import next_lease
 from annot_server.audit import audit
 from annot_server.errors import AlreadyAnsweredError, LeaseLostError
+from annot_server.leases import HeldLease
 from annot_server.models import ASSISTED, Answer, Frame, Prelabel, Slot
 from annot_server.server import Server
+from annot_server.undo import undo_answer
 from dataset_builder.geometry import Point
 
 N_PEOPLE = 7

@@ -15,7 +15,6 @@ from annot_server.places import (
     Holder,
     Place,
     check_hint_quota,
-    draw_arm,
     place_for_late_answer,
     place_for_lease,
 )
@@ -30,9 +29,7 @@ def take_all(places: list[Place], quota: int, seed: int) -> list[str]:
     rng = np.random.default_rng(seed)
     places = list(places)
     for _ in range(len(places)):
-        taken = place_for_lease(
-            places, quota=quota, has_prelabel=True, was_shown_hint=False, rng=rng
-        )
+        taken = place_for_lease(places, quota=quota, prelabel_id=7, was_shown_hint=False, rng=rng)
         places = [
             replace(p, holder=Holder.TAKEN, arm=taken.arm) if p.slot_id == taken.slot_id else p
             for p in places
@@ -74,7 +71,7 @@ def test_no_draw_goes_above_the_quota_or_turns_a_shown_person_blind(
     taken = place_for_lease(
         places,
         quota=quota,
-        has_prelabel=has_prelabel,
+        prelabel_id=7 if has_prelabel else None,
         was_shown_hint=shown,
         rng=np.random.default_rng(seed),
     )
@@ -91,7 +88,10 @@ def test_no_draw_goes_above_the_quota_or_turns_a_shown_person_blind(
 
 def test_without_a_prelabel_nothing_is_drawn() -> None:
     rng = np.random.default_rng(0)
-    assert draw_arm(free_places(5), quota=2, has_prelabel=False, rng=rng) is None
+    taken = place_for_lease(
+        free_places(5), quota=2, prelabel_id=None, was_shown_hint=False, rng=rng
+    )
+    assert (taken.arm, taken.prelabel_id) == (None, None)
 
 
 def test_ones_own_lapsed_place_comes_before_free_ones_and_those_before_others_lapsed() -> None:
@@ -103,7 +103,7 @@ def test_ones_own_lapsed_place_comes_before_free_ones_and_those_before_others_la
     ]
 
     def choose(places: list[Place]) -> int:
-        taken = place_for_lease(places, quota=0, has_prelabel=False, was_shown_hint=False, rng=rng)
+        taken = place_for_lease(places, quota=0, prelabel_id=None, was_shown_hint=False, rng=rng)
         return taken.slot_id
 
     assert [choose(places), choose(places[:2]), choose(places[:1])] == [2, 1, 0]
@@ -112,10 +112,8 @@ def test_ones_own_lapsed_place_comes_before_free_ones_and_those_before_others_la
 def test_a_full_frame_has_no_place() -> None:
     places = [replace(place, holder=Holder.TAKEN) for place in free_places(2)]
     rng = np.random.default_rng(0)
-    assert (
-        place_for_lease(places, quota=0, has_prelabel=False, was_shown_hint=False, rng=rng) is None
-    )
-    assert place_for_late_answer(places, quota=0, arm=None) is None
+    assert place_for_lease(places, quota=0, prelabel_id=None, was_shown_hint=False, rng=rng) is None
+    assert place_for_late_answer(places, quota=0, arm=None, prelabel_id=None) is None
 
 
 @pytest.mark.parametrize(
@@ -133,8 +131,10 @@ def test_a_full_frame_has_no_place() -> None:
 def test_a_late_answer_keeps_the_arm_it_was_given_in(
     arm: str | None, place_arm: str | None, quota: int, expected: str | None
 ) -> None:
-    taken = place_for_late_answer([Place(0, 0, Holder.NOBODY, place_arm)], quota=quota, arm=arm)
+    places = [Place(0, 0, Holder.NOBODY, place_arm, place_arm and 3)]
+    taken = place_for_late_answer(places, quota=quota, arm=arm, prelabel_id=arm and 7)
     assert (taken.arm if taken else "none") == expected
+    assert taken is None or taken.prelabel_id == (arm and 7)
 
 
 @pytest.mark.parametrize(

@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 from sqlalchemy import select, update
 
-from annot_server.answers import Details, give_answer, undo_answer
+from annot_server.answers import Details, give_answer
 from annot_server.assignment import next_lease
 from annot_server.models import Answer, Snapshot
 from annot_server.snapshots import SnapshotReport, export_snapshot, pseudonym
+from annot_server.undo import undo_answer
 from dataset_builder.domain import Segment
 from dataset_builder.errors import OutputError
 from dataset_builder.geometry import Point
