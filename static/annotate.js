@@ -47,8 +47,9 @@ let crosshair = null; // a point, while the keyboard is in use
 let last = null; // {answeredAt, place?} of the answer before, for the arming rule
 let history = []; // what can be undone, newest last: {entry, item, kind, point}
 let queueTrouble = null;
-let turn = 0; // goes up whenever a wait for the next frame is overtaken
+let isTaking = false; // the queue has been asked for the next frame
 let isWaitShown = false;
+let calmTimer = null;
 let given = 0; // answers that the server has
 let slowTimer = null;
 let isSlow = false;
@@ -92,24 +93,29 @@ function advance() {
 }
 
 async function waitForNext() {
-  const mine = ++turn;
   entry = null;
   isWaitShown = false;
   enter("loading");
-  setTimeout(() => {
-    if (mine !== turn) return;
+  clearTimeout(calmTimer);
+  calmTimer = setTimeout(() => {
     isWaitShown = true;
     refresh();
   }, CALM_MS);
+  if (isTaking) return;
+  isTaking = true;
   const next = await queue.take();
-  if (mine !== turn) {
-    if (next) queue.putBack(next);
+  isTaking = false;
+  if (phase === "loading") {
+    if (next) show(next);
+    else finish();
   } else if (next) {
-    show(next);
-  } else {
-    enter("done");
-    refresh();
+    queue.putBack(next); // a frame that was undone meanwhile comes first
   }
+}
+
+function finish() {
+  enter("done");
+  refresh();
 }
 
 /** Call back in the first moment after the picture that the page now holds has been painted. */
@@ -205,7 +211,8 @@ async function undo() {
   const refusal = await takeBack(record);
   if (refusal === null) return;
   view.say(refusal);
-  if (phase === "undoing") enter(before);
+  if (before === "loading") advance();
+  else enter(before);
   refresh();
 }
 
@@ -225,7 +232,6 @@ async function takeBack(record) {
 }
 
 function reopen(record, lease) {
-  turn += 1;
   history = history.filter((other) => other !== record);
   if (entry !== null) queue.putBack(entry);
   show(queue.reopen(record.entry, lease), record);

@@ -179,16 +179,53 @@ def test_a_closed_page_gives_its_leases_back(annotator):
     assert rows(held, annotator.name)[0]["n"] == 0
 
 
-def test_a_click_just_before_the_page_closes_arrives(annotator):
-    frame_id = annotator.frame_id
-    annotator.page.mouse.click(*annotator.place(0.5, 0.5))
-    annotator.page.goto("about:blank")
+def test_answers_given_just_before_the_page_closes_arrive(annotator):
+    """Also those that wait behind one whose reply does not come."""
+    page = annotator.page
+    held = []
+    page.route(ANSWERS, lambda route: route.continue_() if held else held.append(route))
+    clicked = [annotator.click(0.3, 0.5), annotator.click(0.6, 0.5)]
+    asked = []
+    page.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.accept()))
+    page.goto("about:blank")
+    assert asked == ["beforeunload"], "leaving with unsent answers asks first"
     sql = "SELECT frame_id FROM answers JOIN people ON people.id = person_id WHERE name = ?"
     for _ in range(100):
-        if annotator.server.rows(sql, annotator.name):
+        if len(annotator.server.rows(sql, annotator.name)) == len(clicked):
             break
-        annotator.page.wait_for_timeout(50)
-    assert frames_of(annotator.server.rows(sql, annotator.name)) == [frame_id]
+        page.wait_for_timeout(50)
+    assert sorted(frames_of(annotator.server.rows(sql, annotator.name))) == clicked
+    page.unroute(ANSWERS)
+
+
+def test_undo_while_the_next_frame_is_awaited_shows_each_frame_once(annotator):
+    page = annotator.page
+    asked, held = [], []
+
+    def hold_the_second(route):
+        asked.append(route)
+        if len(asked) == 2:
+            held.append(route)
+        else:
+            route.continue_()
+
+    page.route("**/leases", hold_the_second)
+    page.reload()
+    annotator.wait_for_frame()
+    clicked = [annotator.click(0.1 + 0.15 * n, 0.5) for n in range(4)]
+    last = annotator.frame_id
+    page.mouse.click(*annotator.place(0.8, 0.4))
+    expect(page.locator("#panel-text")).to_contain_text("Waiting")
+    annotator.wait_until_saved()
+    page.keyboard.press("u")
+    page.wait_for_function("() => document.body.dataset.phase === 'armed'")
+    assert annotator.frame_id == last
+    held.pop().continue_()
+    annotator.click(0.7, 0.6)
+    later = [annotator.click(0.2 + 0.2 * n, 0.3) for n in range(3)]
+    active = [row for row in annotator.answers() if row["superseded_at"] is None]
+    assert frames_of(active) == [*clicked, last, *later]
+    assert later == sorted(later), "in time order"
 
 
 def test_a_broken_picture_is_skipped_not_answered(annotator):
