@@ -171,7 +171,9 @@ class Home:
             raise ConfigError(
                 f"{self.config_path}: exists already; edit it, or choose another folder with --home"
             )
-        self.frame_store.mkdir(parents=True, exist_ok=True)
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self.path.mkdir(mode=0o700, exist_ok=True)  # names, answers and a password may be in it
+        self.frame_store.mkdir(exist_ok=True)
         self.secret_path.touch(mode=0o600)
         self.secret_path.write_text(secrets.token_hex(32) + "\n", encoding="ascii")
         self.config_path.write_text(config_text(config), encoding="utf-8")

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError
 from sqlalchemy.orm import Session
 
 from annot_server.errors import StorageError
@@ -32,20 +32,27 @@ SYNCHRONOUS_FULL = 2
 
 
 def open_engine(url: str) -> Engine:
-    """Return an engine for a SQLite file or a PostgreSQL database.
+    """Return an engine for a SQLite file or a PostgreSQL database; nothing is opened yet.
 
     Raises:
-        StorageError: another kind of database.
+        StorageError: no URL, another kind of database, or its driver is not installed.
     """
-    backend = make_url(url).get_backend_name()
-    if backend == "sqlite":
-        engine = create_engine(url, pool_size=20, max_overflow=40)
+    try:
+        kind = make_url(url).get_backend_name()
+        if kind not in ("sqlite", "postgresql"):
+            raise StorageError(f"database_url names {kind!r}; sqlite and postgresql are known")
+        engine = create_engine(
+            url, pool_size=20, max_overflow=40, pool_pre_ping=kind == "postgresql"
+        )
+    except (ArgumentError, ModuleNotFoundError) as error:
+        raise StorageError(
+            f"database_url cannot be used ({error}); it should be sqlite:///FILE or, with the "
+            "extra [postgres] installed, postgresql+psycopg://USER:PASSWORD@HOST/NAME"
+        ) from error
+    if kind == "sqlite":
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
-        return engine
-    if backend == "postgresql":
-        return create_engine(url, pool_size=20, max_overflow=40, pool_pre_ping=True)
-    raise StorageError(f"database_url names {backend!r}; sqlite and postgresql+psycopg are known")
+    return engine
 
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:

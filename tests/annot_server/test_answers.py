@@ -24,7 +24,7 @@ from annot_server.errors import (
     UndoExpiredError,
 )
 from annot_server.leases import HeldLease
-from annot_server.models import ASSISTED, BLIND, Answer, AuditEntry, Frame, Prelabel, Skip
+from annot_server.models import ASSISTED, BLIND, Answer, AuditEntry, Frame, Prelabel, Skip, Slot
 from annot_server.server import Server
 from annot_server.undo import may_undo, undo_answer, undo_skip
 from dataset_builder.geometry import Point
@@ -532,3 +532,24 @@ def test_a_late_assisted_answer_does_not_break_the_quota(server, project, annota
     with pytest.raises(LeaseLostError):
         assisted.answer(frame)
     blind.answer(frame)
+
+
+def test_a_late_blind_answer_turns_the_place_that_it_takes_blind(
+    server, project, annotator, clock
+) -> None:
+    [frame] = project.add_clip(1, redundancy=2, hint_quota=1, is_benchmark=False)
+    add_prelabel(server, frame)
+    ada, bo, cy = map(annotator, ("Ada", "Bo", "Cy"))
+    shown = {p: bool(p.lease().frames[0].hint) for p in (ada, bo)}
+    assisted = next(p for p in shown if shown[p])
+    blind = next(p for p in shown if not shown[p])
+    clock.advance(200)
+    assisted.lease()
+    clock.advance(101)
+    assert cy.lease().frames[0].hint is None, "Cy took over the blind place"
+    cy.answer(frame)
+    clock.advance(200)
+    blind.answer(frame)
+    with server.database.read() as session:
+        arms = session.scalars(select(Slot.arm).where(Slot.frame_id == frame)).all()
+    assert arms == [BLIND, BLIND]

@@ -181,6 +181,12 @@ def test_a_frame_is_leased_to_as_many_people_as_it_needs(project, lease) -> None
     assert lease("Cy") is None
 
 
+def test_a_lease_passes_over_frames_that_others_hold(project, lease) -> None:
+    project.add_clip(25, redundancy=1)
+    lease("Ada")
+    assert seconds(lease("Bo")) == [20, 21, 22, 23, 24]
+
+
 def test_a_lapsed_lease_goes_to_others_only_when_no_place_is_free(project, lease, clock) -> None:
     frames = project.add_clip(1, redundancy=2)
     lease("Ada")
@@ -334,9 +340,11 @@ def test_who_saw_a_hint_and_lost_the_place_is_not_asked_blind(
     other = next(name for name in names if name != shown)
     clock.advance(301)
     assert lease(other) is not None
+    clock.advance(200)
     assert lease("Cy").frames[0].hint is not None, "Cy took over the assisted place"
-    clock.advance(100)
-    assert lease(shown) is None
+    clock.advance(150)
+    assert lease(shown) is None, "only the blind place is open"
+    assert lease("Di") is not None
     with server.database.read() as session:
         held = session.scalar(select(func.count()).select_from(Slot).where(Slot.arm == ASSISTED))
     assert held == 1

@@ -76,9 +76,10 @@ def test_a_home_is_not_made_over_another(tmp_path) -> None:
     assert home.key("session") == key
 
 
-def test_the_secret_is_for_its_owner_only(tmp_path) -> None:
+def test_folder_and_secret_are_for_their_owner_only(tmp_path) -> None:
     home = Home(tmp_path / "home")
     home.create(Config())
+    assert stat.S_IMODE(home.path.stat().st_mode) == 0o700
     assert stat.S_IMODE(home.secret_path.stat().st_mode) == 0o600
     assert len(home.secret_path.read_text().strip()) == 64
 

@@ -100,3 +100,16 @@ def test_an_empty_database_is_told_to_be_upgraded(empty_engine) -> None:
 
 def test_the_migrations_are_found() -> None:
     assert (migrations_folder() / "versions" / "0001_initial.py").is_file()
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["sqlite:////no/such/folder/a.db", "postgresql+psycopg://ada:secret@/db?host=/no/such/folder"],
+)
+def test_a_database_that_cannot_be_opened_is_one_line_without_its_password(url) -> None:
+    engine = open_engine(url)
+    with pytest.raises(StorageError, match="the database cannot be opened") as caught:
+        check_version(engine)
+    engine.dispose()
+    assert "secret" not in str(caught.value)
+    assert "\n" not in str(caught.value)
