@@ -49,7 +49,7 @@ def command(name: str, *args: object) -> str:
 
 
 def prepare(folder: Path) -> Path:
-    """Render a world and import its open set, with suggestions at the true centres; return the home."""
+    """Render a world, import its open set with suggestions at the true centres; return the home."""
     world, home = folder / "world", folder / "home"
     sizes = ("--train", 1, "--validation", 1, "--held-out", 1, "--open", 1)
     command("stg-model", "render-world", world, "--seed", 3, *sizes)

@@ -354,7 +354,8 @@ function refresh() {
       refresh();
     }, SLOW_MS);
   }
-  view.showProgress({ entry, given: given + outbox.answers, isSaved: !isSlow });
+  const isSaved = !isSlow && outbox.trouble === null;
+  view.showProgress({ entry, given: given + outbox.answers, isSaved });
   const trouble = outbox.trouble ?? (phase === "loading" ? queueTrouble : null);
   view.saySteadily(trouble && outbox.size > 0 ? t(trouble, { n: outbox.size }) : "");
   if (phase === "loading" && isWaitShown) showWaiting(trouble);

@@ -45,10 +45,11 @@ CHROMIUM_FLAGS = [
 ]
 SCENES = {
     # video: (width, height, seconds, action); the clips are handed out in this order
-    "a_wide": (960, 200, 5, "slice bread"),
-    "b_tall": (200, 640, 5, "pour milk"),
-    "c_tiny": (96, 64, 3, "crack egg"),
-    "d_scene": (640, 360, 30, "stir soup"),
+    "a_scene": (640, 360, 5, "stir soup"),
+    "b_wide": (960, 200, 5, "slice bread"),
+    "c_tall": (200, 640, 5, "pour milk"),
+    "d_tiny": (96, 64, 3, "crack egg"),
+    "e_more": (640, 360, 12, "fold dough"),
 }
 START_S = 20
 SAME_PLACE_PX, SAME_PLACE_MS = 6, 750  # a little more than the page asks for (R8)

@@ -217,6 +217,7 @@ def test_a_press_begun_before_the_new_frame_never_counts(annotator):
     second = annotator.wait_for_frame(after=first)
     page.mouse.up()
     page.keyboard.press("ArrowRight")  # handled after the release
+    assert page.evaluate("document.body.dataset.phase") == "armed"
     assert annotator.frame_id == second
     assert [row["frame_id"] for row in annotator.answers()] == [first]
 

@@ -18,7 +18,7 @@ def hinted(run_server, call_command, import_clips, tmp_path_factory):
     """A server whose only clip has a suggestion on each frame, two answers of three with it."""
     home = tmp_path_factory.mktemp("hints") / "home"
     for server in run_server(home, {"redundancy": 3}):
-        import_clips(home, home.parent / "videos", ["a_wide"], "--no-benchmark", "--hint-quota", 2)
+        import_clips(home, home.parent / "videos", ["b_wide"], "--no-benchmark", "--hint-quota", 2)
         (clip,) = server.rows("SELECT clip_id FROM clips")
         records = [
             {

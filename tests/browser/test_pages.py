@@ -15,7 +15,7 @@ def short(run_server, import_clips, tmp_path_factory):
     """A server with eight frames that need two people each."""
     home = tmp_path_factory.mktemp("short") / "home"
     for server in run_server(home, {"redundancy": 2}):
-        import_clips(home, home.parent / "videos", ["a_wide", "c_tiny"])
+        import_clips(home, home.parent / "videos", ["b_wide", "d_tiny"])
         yield server
 
 
@@ -25,7 +25,7 @@ def test_an_invite_link_says_what_happens_and_works_once(server, page):
     expect(page.get_by_role("heading", name="Welcome, Grace")).to_be_visible()
     expect(page.locator(".consent")).to_contain_text("We store where you click")
     page.get_by_role("button", name="Agree and start").click()
-    expect(page.locator("#prompt")).to_contain_text("Click the centre of: slice bread")
+    expect(page.locator("#prompt")).to_contain_text("Click the centre of: stir soup")
     page.goto(link)
     expect(page.get_by_role("heading", name="This link has been used")).to_be_visible()
     page.get_by_role("link", name="Go on").click()
@@ -67,7 +67,7 @@ def test_the_end_of_the_work_thanks_and_counts_and_the_maintainer_sees_it(
     expect(page.locator(".figure").nth(0)).to_contain_text(re.compile(r"8\s+of 8"))
     expect(page.locator(".figure").nth(1)).to_contain_text(re.compile(r"16\s+of 16"))
     expect(page.locator(".figure").nth(2)).to_contain_text("In order")
-    row = page.get_by_role("row", name="a_wide")
+    row = page.get_by_role("row", name="b_wide")
     expect(row).to_contain_text("100%")
     page.get_by_role("button", name="Sign out").click()
     expect(page.get_by_role("heading", level=1)).to_contain_text("invite link")

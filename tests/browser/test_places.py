@@ -32,7 +32,7 @@ WINDOWS = {
 
 @pytest.mark.parametrize("window", WINDOWS)
 def test_every_row_is_the_place_clicked(window, server, browser, new_annotator):
-    """Wide, tall, tiny and ordinary frames; corners, centre and odd places."""
+    """Ordinary, wide, tall and tiny frames; corners, centre and odd places."""
     context = browser.new_context(**WINDOWS[window])
     person = new_annotator(server, context.new_page())
     person.join()
@@ -53,7 +53,7 @@ def test_every_row_is_the_place_clicked(window, server, browser, new_annotator):
         assert row["display_width"] == round(box["width"])
         assert row["device_pixel_ratio"] == WINDOWS[window]["device_scale_factor"]
         assert row["pointer"] == ("touch" if is_phone else "mouse")
-    assert len({row["clip_id"] for row in rows.values()}) == 4, "all four shapes were seen"
+    assert len({row["clip_id"] for row in rows.values()}) == 5, "all shapes were seen"
     context.close()
 
 
@@ -78,9 +78,6 @@ def test_everything_needed_is_in_view(width, height, annotator):
     """Without scrolling; buttons of 44 px and more, 8 px apart, none within 24 px of the frame."""
     page = annotator.page
     page.set_viewport_size({"width": width, "height": height})
-    across = itertools.cycle((0.2, 0.4, 0.6, 0.8))
-    while "stir soup" not in page.locator("#prompt").inner_text():
-        annotator.click(next(across), 0.5)
     frame = annotator.picture()
     boxes = [
         page.locator(f"#{name}").bounding_box()

@@ -59,7 +59,7 @@ def people(real, browser, new_annotator):
     """Five people, one after another, each in a browser profile of their own."""
 
     def join():
-        context = browser.new_context(viewport={"width": 1280, "height": 720})
+        context = browser.new_context(viewport={"width": 900, "height": 600})
         person = new_annotator(real, context.new_page())
         person.join()
         yield person
