@@ -86,8 +86,8 @@ def import_clips(
         raise InputError(f"split {settings.split!r} should have 1 to {MAX_SPLIT} characters")
     quota = hint_quota_for(config, settings)
     table = read_clip_csv(csv_path)
-    files = find_videos(videos)
     report = ImportReport(problems=list(table.problems))
+    files = find_videos(videos, report.problems.append)
     rows_of: dict[str, list[ClipRow]] = defaultdict(list)
     for row in table.rows:
         rows_of[row.video_id].append(row)

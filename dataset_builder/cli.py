@@ -47,14 +47,20 @@ def cut_frames_command(
     Videos that were cut before are passed over. One that cannot be cut is reported, and the rest
     goes on; the exit code is then 1.
     """
-    found = find_videos(videos)
     n_refused = 0
+
+    def refuse(problem: str) -> None:
+        nonlocal n_refused
+        echo(f"Error: {problem}", err=True)
+        n_refused += 1
+
+    found = find_videos(videos, refuse)
+    n_files = len(found) + n_refused
     for video_id, path in progress(found.items(), "videos", total=len(found)):
         try:
             cut = cut_frames(path, store, video_id, partial=partial)
         except VideoError as error:
-            echo(f"Error: {error}", err=True)
-            n_refused += 1
+            refuse(str(error))
             continue
         if as_json:
             counts = {"frames": len(cut.frames), "missing": len(cut.missing_seconds)}
@@ -63,7 +69,7 @@ def cut_frames_command(
             missing = f", {len(cut.missing_seconds)} missing" if cut.missing_seconds else ""
             echo(f"{video_id}: {len(cut.frames)} frames{missing}")
     if n_refused:
-        click.echo(f"{n_refused} of {len(found)} videos could not be cut", err=True)
+        click.echo(f"{n_refused} of {n_files} videos could not be cut", err=True)
         ctx.exit(1)
 
 

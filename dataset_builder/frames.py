@@ -14,7 +14,7 @@ from __future__ import annotations
 import io
 import logging
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -99,12 +99,16 @@ class VideoProbe:
     reader_reason: str
 
 
-def find_videos(path: Path) -> dict[str, Path]:
+def find_videos(path: Path, refuse: Callable[[str], None] | None = None) -> dict[str, Path]:
     """Return the videos of a folder (or the one file) by video id, the file name without suffix.
 
+    Args:
+        path: the folder or file.
+        refuse: told in one line of each file whose name cannot be an id or is another's; such a
+            file is left out. Where it is None, the first one is an error.
+
     Raises:
-        InputError: no such place, no video in it, two files with one id, or an id that cannot be a
-            file name.
+        InputError: no such place, no video in it, or a file that cannot be named (see `refuse`).
     """
     if path.is_file():
         return {check_video_id(path.stem): path}
@@ -114,15 +118,27 @@ def find_videos(path: Path) -> dict[str, Path]:
     for file in sorted(path.iterdir()):
         if file.suffix.lower() not in VIDEO_SUFFIXES or not file.is_file():
             continue
-        video_id = check_video_id(file.stem)
-        if video_id in found:
-            raise InputError(
-                f"{file}: {found[video_id].name} has the same video id {video_id!r}; rename one"
-            )
-        found[video_id] = file
+        try:
+            _add_video(found, file)
+        except InputError as error:
+            if refuse is None:
+                raise
+            refuse(str(error))
     if not found:
         raise InputError(f"{path}: holds no video ({' '.join(sorted(VIDEO_SUFFIXES))})")
     return found
+
+
+def _add_video(found: dict[str, Path], file: Path) -> None:
+    try:
+        video_id = check_video_id(file.stem)
+    except InputError as error:
+        raise InputError(f"{file}: {error}") from error
+    if video_id in found:
+        raise InputError(
+            f"{file}: {found[video_id].name} has the same video id {video_id!r}; rename one"
+        )
+    found[video_id] = file
 
 
 def probe_video(path: Path, video_id: str | None = None) -> VideoProbe:

@@ -106,6 +106,16 @@ def test_a_missing_or_damaged_video_is_reported_and_the_rest_goes_in(
     assert f"{tmp_path}/clips.csv:3: {folder}/bad.mp4" in damaged
 
 
+def test_a_stray_file_is_reported_and_the_rest_goes_in(bring, videos, tmp_path) -> None:
+    folder = tmp_path / "with a stray file"
+    folder.mkdir()
+    (folder / "v1.mp4").symlink_to(next(videos.glob("v1.*")))
+    (folder / "holiday 1.mp4").touch()
+    report = bring("v1,0,2,crack egg", folder=folder)
+    assert report.clips_added == 1
+    assert [("holiday 1.mp4" in p, "rename" in p) for p in report.problems] == [(True, True)]
+
+
 def test_partial_keeps_the_seconds_that_can_be_shown(bring) -> None:
     report = bring("v1,2,40,crack egg", settings=ClipSettings(is_partial=True))
     assert (report.clips_added, report.frames_added, report.problems) == (1, 3, [])

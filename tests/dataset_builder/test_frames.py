@@ -299,6 +299,14 @@ def test_two_files_of_one_id_are_refused(tmp_path: Path) -> None:
         find_videos(tmp_path)
 
 
+def test_files_that_cannot_be_named_are_left_out_where_somebody_is_told(tmp_path: Path) -> None:
+    for name in ("a.mkv", "a.mp4", "holiday 1.mp4"):
+        (tmp_path / name).touch()
+    told: list[str] = []
+    assert find_videos(tmp_path, told.append) == {"a": tmp_path / "a.mkv"}
+    assert [Path(line.partition(":")[0]).name for line in told] == ["a.mp4", "holiday 1.mp4"]
+
+
 def test_a_folder_without_videos_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="holds no video"):
         find_videos(tmp_path)
