@@ -24,8 +24,6 @@ const HEARTBEAT_MS = 5_000;
 const AWAY_MS = 5 * 60_000;
 /** A wait shorter than this shows nothing: the last frame stays. */
 const CALM_MS = 150;
-/** "Saving" is shown only when it takes this long: a word that flickers is not calm. */
-const SLOW_MS = 1000;
 const CENTRE = { x: 0.5, y: 0.5 };
 
 const language = chosenLanguage([...navigator.languages, document.documentElement.lang]);
@@ -51,8 +49,6 @@ let isTaking = false; // the queue has been asked for the next frame
 let isWaitShown = false;
 let calmTimer = null;
 let given = 0; // answers that the server has
-let slowTimer = null;
-let isSlow = false;
 let lastInputAt = performance.now();
 
 // ---------------------------------------------------------------- frames
@@ -344,18 +340,8 @@ for (const button of document.querySelectorAll("[data-close]")) {
 
 function refresh() {
   document.body.dataset.unsent = outbox.size;
-  if (outbox.size === 0) {
-    clearTimeout(slowTimer);
-    slowTimer = null;
-    isSlow = false;
-  } else {
-    slowTimer ??= setTimeout(() => {
-      isSlow = true;
-      refresh();
-    }, SLOW_MS);
-  }
-  const isSaved = !isSlow && outbox.trouble === null;
-  view.showProgress({ entry, given: given + outbox.answers, isSaved });
+  view.showProgress({ entry, given: given + outbox.answers });
+  view.showSaved(outbox.size === 0, outbox.trouble === null);
   const trouble = outbox.trouble ?? (phase === "loading" ? queueTrouble : null);
   view.saySteadily(trouble && outbox.size > 0 ? t(trouble, { n: outbox.size }) : "");
   if (phase === "loading" && isWaitShown) showWaiting(trouble);

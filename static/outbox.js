@@ -1,8 +1,8 @@
 /**
  * Answers on their way to the server: sent in order, one at a time, retried until they arrive.
  *
- * Kept in memory: nothing is lost while the page stays open. Each answer carries an idempotency key,
- * so that one which arrived although its reply was lost is stored once.
+ * Kept in memory: nothing is lost while the page stays open. Each carries an idempotency key, so
+ * that one which arrived although its reply was lost is stored once.
  */
 
 import { call, isWorthRetrying } from "./api.js";

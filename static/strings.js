@@ -61,8 +61,11 @@ export const STRINGS = {
     help_task:
       "You see one frame of a video and the name of an action. Click the point where that action " +
       "happens: the middle of the hands and things that are part of it.",
-    help_not_visible: "If you cannot see the action in the frame, press Not visible. That is a good answer.",
-    help_next: "Each click is one answer and brings the next frame. Slide off the picture or press Escape before letting go, and nothing is counted.",
+    help_not_visible:
+      "If you cannot see the action in the frame, press Not visible. That is a good answer.",
+    help_next:
+      "Each click is one answer and brings the next frame. Slide off the picture or press " +
+      "Escape before letting go, and nothing is counted.",
     help_hint: "A dashed ring is a suggestion. It can be wrong: click where you see the action.",
     help_keys: "Keys",
     key_click: "Click",
@@ -81,12 +84,14 @@ export const STRINGS = {
   de: {
     prompt_lead: "Klicken Sie auf die Mitte von:",
     frame_label:
-      "Bild aus dem Video. Pfeiltasten bewegen das Fadenkreuz, Eingabe antwortet, N heißt nicht sichtbar.",
+      "Bild aus dem Video. Pfeiltasten bewegen das Fadenkreuz, Eingabe antwortet, N heißt " +
+      "nicht sichtbar.",
     loading: "Ihre Bilder werden geholt …",
     waiting: "Das nächste Bild kommt gleich …",
     waiting_offline: "Keine Verbindung. Das nächste Bild kommt, sobald sie wieder da ist.",
     waiting_signed_out:
-      "Sie sind abgemeldet. Melden Sie sich in einem anderen Tab wieder an; dann geht es hier weiter.",
+      "Sie sind abgemeldet. Melden Sie sich in einem anderen Tab wieder an; dann geht es hier " +
+      "weiter.",
     broken_title: "Dieses Bild lässt sich nicht laden",
     broken_text: "Mit S überspringen, Grund: „Bild ist kaputt“.",
     done_title: "Vielen Dank. Das war vorerst alles.",
@@ -138,11 +143,14 @@ export const STRINGS = {
       "Sie sehen ein Bild aus einem Video und den Namen einer Handlung. Klicken Sie dorthin, wo " +
       "diese Handlung geschieht: in die Mitte der Hände und Dinge, die dazugehören.",
     help_not_visible:
-      "Ist die Handlung auf dem Bild nicht zu sehen, drücken Sie Nicht sichtbar. Das ist eine gute Antwort.",
+      "Ist die Handlung auf dem Bild nicht zu sehen, drücken Sie Nicht sichtbar. Das ist eine " +
+      "gute Antwort.",
     help_next:
-      "Jeder Klick ist eine Antwort und bringt das nächste Bild. Vor dem Loslassen vom Bild gleiten oder Escape drücken, und nichts wird gezählt.",
+      "Jeder Klick ist eine Antwort und bringt das nächste Bild. Vor dem Loslassen vom Bild " +
+      "gleiten oder Escape drücken, und nichts wird gezählt.",
     help_hint:
-      "Ein gestrichelter Ring ist ein Vorschlag. Er kann falsch sein: klicken Sie dorthin, wo Sie die Handlung sehen.",
+      "Ein gestrichelter Ring ist ein Vorschlag. Er kann falsch sein: klicken Sie dorthin, wo " +
+      "Sie die Handlung sehen.",
     help_keys: "Tasten",
     key_click: "Klick",
     key_enter: "Eingabe",

@@ -3,6 +3,7 @@
 import { fitFrame } from "./coordinates.js";
 
 const MESSAGE_MS = 4000;
+const SLOW_MS = 1000;
 
 const byId = (id) => document.getElementById(id);
 
@@ -11,6 +12,7 @@ export class View {
   #picture = null;
   #messageTimer = null;
   #standing = "";
+  #slowTimer = null;
 
   constructor(t) {
     this.#t = t;
@@ -45,7 +47,8 @@ export class View {
 
   /** Show words where the frame would be. */
   showPanel({ title = "", text = "", hint = "", isDone = false }) {
-    for (const [id, words] of [["panel-title", title], ["panel-text", text], ["panel-hint", hint]]) {
+    const lines = { "panel-title": title, "panel-text": text, "panel-hint": hint };
+    for (const [id, words] of Object.entries(lines)) {
       setText(byId(id), words);
       byId(id).hidden = words === "";
     }
@@ -77,12 +80,21 @@ export class View {
     this.#place("last-dot", record.point);
   }
 
-  showProgress({ entry, given, isSaved }) {
+  showProgress({ entry, given }) {
     const position = entry ? this.#t("position", entry) : "";
     const parts = [position, this.#t("given", { n: given })].filter(Boolean);
     setText(byId("progress"), parts.join(" · "));
-    setText(byId("saved"), this.#t(isSaved ? "saved" : "saving"));
-    byId("saved").classList.toggle("pending", !isSaved);
+  }
+
+  /** Show whether all is saved; "Saving" only after a while: a word that flickers is not calm. */
+  showSaved(isSaved, isGoingWell) {
+    if (isSaved || !isGoingWell) {
+      clearTimeout(this.#slowTimer);
+      this.#slowTimer = null;
+      this.#saved(isSaved);
+    } else {
+      this.#slowTimer ??= setTimeout(() => this.#saved(false), SLOW_MS);
+    }
   }
 
   /** A quiet note under the frame, for a few seconds. */
@@ -109,6 +121,11 @@ export class View {
     return document.querySelector("dialog[open]") !== null;
   }
 
+  #saved(isSaved) {
+    setText(byId("saved"), this.#t(isSaved ? "saved" : "saving"));
+    byId("saved").classList.toggle("pending", !isSaved);
+  }
+
   #message(text, isSteady) {
     const message = byId("message");
     setText(message, text);
@@ -126,10 +143,10 @@ export class View {
   #fit() {
     if (this.#picture === null) return;
     const style = getComputedStyle(this.stage);
+    const { clientWidth, clientHeight } = this.stage;
     const room = {
-      width: this.stage.clientWidth - parseFloat(style.paddingLeft) - parseFloat(style.paddingRight),
-      height:
-        this.stage.clientHeight - parseFloat(style.paddingTop) - parseFloat(style.paddingBottom),
+      width: clientWidth - parseFloat(style.paddingLeft) - parseFloat(style.paddingRight),
+      height: clientHeight - parseFloat(style.paddingTop) - parseFloat(style.paddingBottom),
     };
     const source = { width: this.#picture.naturalWidth, height: this.#picture.naturalHeight };
     const size = fitFrame(room, source);
