@@ -24,6 +24,7 @@ AT_LEAST_ONE = (
     "network.patch_px",
     "network.dim",
     "network.token_dim",
+    "network.hidden_dim",
     "network.word_dim",
     "selection.n_frames",
     "selection.max_iterations",
@@ -43,6 +44,16 @@ ABOVE_ZERO = (
     "selection.epsilon",
     "loss.temperature",
     "training.learning_rate",
+    "training.gradient_clip",
+    "inference.share_sharpness",
+)
+AT_LEAST_ZERO = (
+    "features.sub_frame_s",
+    "inference.share_blur",
+    "loss.margin",
+    "training.weight_decay",
+    "training.word_rate_factor",
+    "training.seed",
 )
 SHARES = ("selection.warmup", "training.rate_warmup", "inference.mask_threshold")
 
@@ -67,7 +78,9 @@ class NetworkSettings:
     """Side of the square that the backbone sees at once, pixels; a cell takes the maximum of its
     patches."""
     token_dim: int = 64
-    """Size of the backbone's tokens and of its hidden layer."""
+    """Size of the backbone's tokens."""
+    hidden_dim: int = 64
+    """Size of the backbone's hidden layer."""
     word_dim: int = 64
     """Size of a word's embedding."""
     word_init_sd: float = 0.1
@@ -158,8 +171,14 @@ class InferenceSettings:
     """Seconds whose regions share one attention roll-out."""
     smoothing_s: int = 1
     """Action scores are averaged over this many seconds (odd); 1 leaves them alone."""
-    heatmap_from: Literal["rollout", "global_patches", "product"] = "global_patches"
-    """The heat map: attention roll-out, the patches' own global similarity, or both multiplied."""
+    heatmap_from: Literal["rollout", "global_patches", "global_shares", "product"] = "global_shares"
+    """The heat map: the paper's attention roll-out, each patch's own global similarity, each
+    patch's share in its frame's global score, or roll-out times similarity."""
+    share_sharpness: float = 4.0
+    """How strongly a frame's score is credited to the patches that set its maxima, for
+    `global_shares`; infinite would credit those alone."""
+    share_blur: float = 1.0
+    """Standard deviation of the blur of `global_shares`, in patches; shares are ragged."""
     background_threshold: float | None = None
     """Tau: below this best cosine a second is background. None: `train` finds it on a validation
     set; without one Otsu chooses per video (R26)."""
@@ -185,6 +204,8 @@ class Settings:
             _require(self, name, _value(self, name) >= 1, "must be 1 or more")
         for name in ABOVE_ZERO:
             _require(self, name, _value(self, name) > 0, "must be above 0")
+        for name in AT_LEAST_ZERO:
+            _require(self, name, _value(self, name) >= 0, "must be 0 or more")
         for name in SHARES:
             value = _value(self, name)
             _require(self, name, value is None or 0 <= value <= 1, "must be within 0..1")

@@ -36,9 +36,9 @@ class TinyBackbone(nn.Module):
         super().__init__()
         self.token_dim = settings.token_dim
         self.patch = nn.Sequential(
-            nn.Linear(patch_size(settings), settings.token_dim),
-            nn.ReLU(),
-            nn.Linear(settings.token_dim, settings.token_dim),
+            nn.Linear(patch_size(settings), settings.hidden_dim),
+            nn.ReLU(inplace=True),
+            nn.Linear(settings.hidden_dim, settings.token_dim),
         )
 
     def forward(self, inputs_FNPC: Tensor) -> FrameTokens:

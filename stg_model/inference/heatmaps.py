@@ -46,6 +46,8 @@ def heatmaps(
         return _rollout_maps(model, tokens, words_JK, settings)
     if settings.heatmap_from == "global_patches":
         return _patch_maps(model, tokens, words_JK)
+    if settings.heatmap_from == "global_shares":
+        return _share_maps(model, tokens, words_JK, settings)
     by_rollout = stretched(_rollout_maps(model, tokens, words_JK, settings))
     return by_rollout * stretched(_patch_maps(model, tokens, words_JK))
 
@@ -100,6 +102,28 @@ def _patch_maps(model: GroundingModel, tokens: FrameTokens, words_JK: Tensor) ->
     patches_FNPD = model.global_branch.frames(tokens.patches_FNPD)
     similarity_FNPJ = cosines(patches_FNPD, texts_JD)
     return fine_grid(similarity_FNPJ.permute(3, 0, 1, 2))
+
+
+def _share_maps(
+    model: GroundingModel, tokens: FrameTokens, words_JK: Tensor, settings: InferenceSettings
+) -> Tensor:
+    """Split each frame's global score among its patches.
+
+    A frame's vector is the maximum over its patches in each dimension, and its score is linear in
+    that vector; so the score is a sum over dimensions of (weight x maximum), and each term belongs
+    to the patch that set the maximum. Credit goes softly to the patches near the maximum, for what
+    they have above the frame's average patch.
+    """
+    texts_JD = F.normalize(model.global_branch.sentences(*model.embed(words_JK)), dim=-1)
+    weights_JC = texts_JD @ model.global_branch.frame_projection.weight
+    patches_FRC = tokens.patches_FNPD.flatten(1, 2)
+    credit_FRC = torch.softmax(settings.share_sharpness * patches_FRC, dim=1)
+    credit_FRC = credit_FRC * (patches_FRC - patches_FRC.mean(1, keepdim=True))
+    share_JFR = torch.einsum("frc,jc->jfr", credit_FRC, weights_JC)
+    n_cells = tokens.cells_FND.shape[1]
+    maps = fine_grid(share_JFR.reshape(*share_JFR.shape[:2], n_cells, -1)).numpy()
+    blur = settings.share_blur
+    return torch.from_numpy(scipy.ndimage.gaussian_filter(maps, (0, 0, blur, blur), mode="nearest"))
 
 
 def _rollout_maps(

@@ -11,6 +11,7 @@ no path, so the same run twice has the same name. Loading is strict.
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -152,7 +153,12 @@ def load_progress(
     path = folder / RESUME_NAME
     if not path.is_file():
         return 0
-    state = torch.load(path, weights_only=True)
+    try:
+        state = torch.load(path, weights_only=True)
+    except (OSError, RuntimeError, pickle.UnpicklingError) as error:
+        raise CheckpointError(
+            f"{path}: cannot be read ({error}); pass --force to start afresh"
+        ) from error
     if state["run"] != run:
         raise CheckpointError(
             f"{path}: an unfinished run with other settings or data; "

@@ -1,0 +1,103 @@
+import tomllib
+
+import pytest
+
+from stg_model.config import Settings, load_settings, settings_from_json
+from stg_model.errors import SettingsError
+
+
+def test_defaults_are_the_tiny_configuration():
+    settings = Settings()
+    assert (settings.training.window_s, settings.selection.n_frames) == (16, 6)
+    assert (settings.selection.epsilon, settings.selection.max_iterations) == (0.2, 20)
+    assert settings.selection.readout == "qp"
+    assert (settings.network.cross_attention, settings.network.cross_temperature) == (
+        "cosine",
+        0.07,
+    )
+    assert settings.network.self_attention_scope == "frame"
+    assert not settings.network.second_cross_residual
+
+
+def test_a_file_changes_the_defaults_and_set_changes_the_file(tmp_path):
+    path = tmp_path / "small.toml"
+    path.write_text("[training]\nsteps = 7\nbatch = 9\n[loss]\ntemperature = 1\n")
+    settings = load_settings(path, ["training.batch=11", "network.cross_attention=dot_scaled"])
+    assert (settings.training.steps, settings.training.batch) == (7, 11)
+    assert settings.loss.temperature == 1.0
+    assert settings.network.cross_attention == "dot_scaled"
+
+
+def test_an_unknown_key_is_refused_and_the_nearest_is_named():
+    with pytest.raises(SettingsError, match=r"training\.stepz.*nearest is training\.steps"):
+        load_settings(None, ["training.stepz=3"])
+
+
+def test_an_unknown_key_in_a_file_names_the_file(tmp_path):
+    path = tmp_path / "bad.toml"
+    path.write_text("[selection]\nreadouts = 'qp'\n")
+    with pytest.raises(SettingsError, match=r"bad\.toml: selection\.readouts.*selection\.readout"):
+        load_settings(path)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ("selection.readout=best", "one of max, qp, sum, round_robin, got 'best'"),
+        ("training.steps=many", "must be int, got 'many'"),
+        ("training.steps=1.5", "must be int, got 1.5"),
+        ("training.steps=true", "must be int, got True"),
+        ("training.learning_rate=nan", "must be float, got nan"),
+        ("training.steps=0", "must be 1 or more, got 0"),
+        ("training.weight_decay=-1", "must be 0 or more, got -1.0"),
+        ("loss.temperature=0", "must be above 0, got 0.0"),
+        ("selection.warmup=1.2", r"must be within 0\.\.1, got 1.2"),
+        ("network.normalise_scores=1", "must be bool, got 1"),
+        ("features.frame_px=60", "must be a multiple of 8, got 60"),
+        ("inference.smoothing_s=2", "must be odd, got 2"),
+        ("training.steps", "must look like section.key=value"),
+        ("training=3", "no such setting"),
+    ],
+)
+def test_an_impossible_value_is_refused_with_what_would_do(change, message):
+    with pytest.raises(SettingsError, match=message):
+        load_settings(None, [change])
+
+
+def test_a_file_that_is_no_toml_is_one_clear_error(tmp_path):
+    path = tmp_path / "bad.toml"
+    path.write_text("[training\n")
+    with pytest.raises(SettingsError, match=r"bad\.toml: cannot be read as TOML"):
+        load_settings(path)
+
+
+def test_a_value_outside_a_section_is_refused(tmp_path):
+    path = tmp_path / "bad.toml"
+    path.write_text("steps = 3\n")
+    with pytest.raises(SettingsError, match="'steps' must be a section"):
+        load_settings(path)
+
+
+def test_settings_survive_json_and_keep_their_digest():
+    settings = load_settings(None, ["inference.background_threshold=0.25", "training.seed=4"])
+    again = settings_from_json(settings.to_json(), "here")
+    assert again == settings
+    assert again.digest == settings.digest != Settings().digest
+
+
+def test_every_setting_is_explained_where_it_stands():
+    from pathlib import Path
+
+    from stg_model import config
+
+    source = Path(config.__file__).read_text(encoding="utf-8")
+    for section in Settings.__dataclass_fields__.values():
+        for name in section.default_factory.__dataclass_fields__:
+            line = source[source.index(f"    {name}: ") :].split("\n")
+            end = next(i for i, text in enumerate(line) if i and '"""' in text)
+            assert end <= 3, name
+
+
+def test_a_threshold_can_be_set_back_to_none():
+    assert load_settings(None, ["inference.mask_threshold=none"]).inference.mask_threshold is None
+    assert tomllib.loads("a = 1") == {"a": 1}

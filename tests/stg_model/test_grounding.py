@@ -1,0 +1,274 @@
+from dataclasses import replace
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+
+from dataset_builder.domain import Action, Clip, Segment, Video
+from dataset_builder.geometry import Box, Point
+from dataset_builder.release import Release
+from stg_model.config import Settings, load_settings
+from stg_model.features.store import VideoFeatures
+from stg_model.features.tiny import patch_inputs
+from stg_model.inference.calibration import (
+    best_background_threshold,
+    best_mask_threshold,
+    calibrate,
+    frame_f1,
+)
+from stg_model.inference.grounding import (
+    VideoScores,
+    otsu,
+    point_predictions,
+    pools_of,
+    score_video,
+    second_predictions,
+    system_of,
+)
+from stg_model.inference.heatmaps import enlarged, fine_grid, heatmaps, place_of, stretched
+from stg_model.training.checkpoint import Checkpoint, build_model
+from stg_model.training.narrations import Vocabulary
+
+WORDS = ("carrot", "cut", "soup", "stir")
+CUT, STIR = Action("cut-carrot", "cut carrot"), Action("stir-soup", "stir soup")
+TRAINED_ON = {"n_videos": 3, "n_sentences": 9, "transcripts_sha256": "ab" * 32}
+
+
+def checkpoint_of(*changes):
+    settings = load_settings(None, changes)
+    torch.manual_seed(0)
+    model = build_model(settings, len(WORDS)).eval()
+    return Checkpoint(model, settings, Vocabulary(WORDS), TRAINED_ON, "d" * 64)
+
+
+@pytest.fixture
+def video():
+    rng = np.random.default_rng(0)
+    return VideoFeatures("v1", "0" * 64, rng.integers(0, 256, (21, 2, 56, 56, 3), np.uint8))
+
+
+def scores_of(similarity, heat=None, actions=(CUT, STIR)):
+    similarity = np.asarray(similarity, dtype=float)
+    if heat is None:
+        heat = torch.rand(len(actions), len(similarity), 14, 14)
+    return VideoScores("v1", actions, similarity, heat)
+
+
+def test_each_second_takes_the_best_action_unless_it_is_below_tau():
+    found = second_predictions(scores_of([[0.9, 0.1], [0.2, 0.4], [0.1, 0.1]]), 0.3)
+    assert [second.action_id for second in found] == ["cut-carrot", "stir-soup", None]
+    assert found[1].scores == {"cut-carrot": 0.2, "stir-soup": 0.4}
+    assert found[1].background == 0.3
+
+
+def test_without_tau_otsu_splits_the_videos_own_similarities():
+    found = second_predictions(scores_of([[0.9, 0], [0.8, 0], [0.1, 0], [0, 0.2]]), None)
+    assert [second.action_id for second in found] == ["cut-carrot", "cut-carrot", None, None]
+
+
+def test_otsu_finds_the_widest_gap_and_survives_equal_values():
+    assert otsu(np.array([0.1, 0.2, 0.15, 0.8, 0.9])) == pytest.approx(0.5)
+    assert otsu(np.array([0.4, 0.4])) == 0.4
+    assert otsu(np.array([0.7])) == 0.7
+
+
+def test_a_pool_without_any_action_is_all_background():
+    found = second_predictions(scores_of(np.zeros((2, 0)), torch.zeros(0, 2, 1, 1), ()), None)
+    assert [second.action_id for second in found] == [None, None]
+
+
+def test_points_are_given_once_for_each_second_and_action_that_exists():
+    wanted = [(1, "stir-soup"), (0, "cut-carrot"), (1, "stir-soup"), (9, "stir-soup"), (0, "bake")]
+    found = point_predictions(scores_of([[0.9, 0.1], [0.2, 0.4]]), wanted, 0.5)
+    assert [(p.second, p.action_id, p.score) for p in found] == [
+        (0, "cut-carrot", 0.9),
+        (1, "stir-soup", 0.4),
+    ]
+
+
+def test_the_point_is_the_peak_and_the_box_the_mask_round_it():
+    heat = np.zeros((10, 20))
+    heat[4:6, 10:14] = 0.6
+    heat[4, 12] = 1.0
+    heat[0, 0] = 0.9  # hot, but not joined to the peak
+    place = place_of(heat, 0.5)
+    assert place.point == Point(12.5 / 20, 4.5 / 10)
+    assert place.box == Box(10 / 20, 4 / 10, 14 / 20, 6 / 10)
+    assert place_of(heat, 0.8).box == Box(12 / 20, 4 / 10, 13 / 20, 5 / 10)
+
+
+def test_a_flat_map_has_a_place_all_the_same():
+    place = place_of(np.zeros((4, 4)), 0.5)
+    assert place.point == Point(0.125, 0.125)
+    assert place.box == Box(0, 0, 1, 1)
+
+
+def test_maps_are_enlarged_without_moving_their_peak():
+    heat = torch.zeros(1, 14, 14)
+    heat[0, 3, 9] = 2.0
+    place = place_of(enlarged(heat)[0], 0.5)
+    assert place.point.x == pytest.approx(9.5 / 14, abs=0.01)
+    assert place.point.y == pytest.approx(3.5 / 14, abs=0.01)
+    assert place.box.contains(Point(9.5 / 14, 3.5 / 14))
+
+
+def test_maps_are_stretched_one_by_one():
+    maps = torch.tensor([[[1.0, 3.0], [2.0, 1.0]], [[5.0, 5.0], [5.0, 5.0]]])
+    assert stretched(maps).tolist() == [[[0, 1], [0.5, 0]], [[0, 0], [0, 0]]]
+
+
+def test_patches_lie_on_the_fine_grid_where_the_frame_shows_them():
+    settings = Settings().network
+    pixels = np.zeros((1, 2, 56, 56, 3), np.uint8)
+    pixels[0, :, 20:24, 48:52] = 255  # row 5, column 12 of patches
+    brightness = patch_inputs(pixels, settings)[..., :3].mean(-1)
+    grid = fine_grid(brightness)[0]
+    assert (grid == grid.max()).nonzero().tolist() == [[5, 12]]
+
+
+@pytest.mark.parametrize("source", ["rollout", "global_patches", "global_shares", "product"])
+def test_every_source_gives_a_map_a_second_and_padding_the_last_window_changes_nothing(
+    video, source
+):
+    checkpoint = checkpoint_of(f"inference.heatmap_from={source}", "inference.window_s=16")
+    scores = score_video(checkpoint, video, [CUT, STIR])
+    assert scores.heat_JFGG.shape == (2, 21, 14, 14)
+    assert torch.isfinite(scores.heat_JFGG).all()
+    last = replace(video, pixels=video.pixels[16:])  # the second window alone: no padding
+    alone = score_video(checkpoint, last, [CUT, STIR])
+    assert torch.allclose(alone.heat_JFGG, scores.heat_JFGG[:, 16:], atol=1e-6)
+
+
+def test_a_roll_out_sums_to_one_over_each_window(video):
+    checkpoint = checkpoint_of("inference.heatmap_from=rollout")
+    with torch.no_grad():
+        model = checkpoint.model
+        tokens = model.backbone(patch_inputs(video.pixels, checkpoint.settings.network))
+        words = torch.tensor([[1, 2], [3, 4]])
+        heat = heatmaps(model, tokens, words, checkpoint.settings.inference)
+    sums = heat[:, :16].sum((1, 2, 3)) / 4  # each cell's heat stands in its four patches
+    assert torch.allclose(sums, torch.ones(2), atol=1e-5)
+
+
+def test_an_actions_scores_do_not_depend_on_the_rest_of_the_pool(video):
+    checkpoint = checkpoint_of()
+    both, one = (score_video(checkpoint, video, pool) for pool in ([CUT, STIR], [STIR]))
+    assert np.allclose(both.similarity_FJ[:, 1], one.similarity_FJ[:, 0])
+    assert torch.allclose(both.heat_JFGG[1], one.heat_JFGG[0], atol=1e-5)
+
+
+def test_an_action_without_a_known_word_is_left_out_with_a_warning(video, caplog):
+    scores = score_video(checkpoint_of(), video, [Action("bake", "bake bread"), CUT])
+    assert scores.actions == (CUT,)
+    assert "'bake bread' has no word of the training narration" in caplog.text
+    assert score_video(checkpoint_of(), video, [Action("x", "x")]).similarity_FJ.shape == (21, 0)
+
+
+def test_smoothing_averages_the_scores_of_neighbouring_seconds(video):
+    plain = score_video(checkpoint_of(), video, [CUT]).similarity_FJ[:, 0]
+    smooth = score_video(checkpoint_of("inference.smoothing_s=3"), video, [CUT]).similarity_FJ[:, 0]
+    assert smooth[5] == pytest.approx(plain[4:7].mean(), abs=1e-6)
+
+
+def test_the_system_says_where_its_thresholds_come_from():
+    by_default = system_of(checkpoint_of())
+    assert "thresholds by default (Otsu per video; 0.5)" in by_default.supervision
+    assert by_default.checkpoint_digest == "d" * 64
+    trained_on = {**TRAINED_ON, "validation": {"release": "val 1.0.0 (abc)"}}
+    tuned = system_of(replace(checkpoint_of(), trained_on=trained_on))
+    assert "thresholds from val 1.0.0 (abc)" in tuned.supervision
+
+
+def test_frame_f1_counts_seconds_of_actions():
+    label = np.array(["a", "a", "", "b"], dtype=object)
+    assert frame_f1(label, label) == 1
+    assert frame_f1(label, np.array(["", "", "a", ""], dtype=object)) == 0
+    assert frame_f1(label, np.array(["a", "", "", "a"], dtype=object)) == pytest.approx(2 / 5)
+
+
+def test_tau_is_the_one_with_the_best_f1():
+    label = np.array(["a", "a", "", ""], dtype=object)
+    predicted = np.array(["a", "a", "a", "a"], dtype=object)
+    tau, f1 = best_background_threshold(label, np.array([0.9, 0.8, 0.3, 0.2]), predicted)
+    assert 0.3 < tau <= 0.8
+    assert f1 == 1
+
+
+def test_the_mask_threshold_is_the_one_with_the_best_boxes():
+    heat = torch.zeros(1, 1, 14, 14)
+    heat[0, 0, 2:8, 2:8] = 0.42
+    heat[0, 0, 4:6, 4:6] = 1.0
+    scores = scores_of([[0.5]], heat, (CUT,))
+    wide = {"v1": {(0, "cut-carrot"): Box(2 / 14, 2 / 14, 8 / 14, 8 / 14)}}
+    narrow = {"v1": {(0, "cut-carrot"): Box(4 / 14, 4 / 14, 6 / 14, 6 / 14)}}
+    alpha_wide, overlap = best_mask_threshold([scores], wide, None)
+    alpha_narrow, _ = best_mask_threshold([scores], narrow, None)
+    assert alpha_wide < 0.42 < alpha_narrow
+    assert overlap > 0.75
+    assert best_mask_threshold([scores], wide, 0.9)[0] == 0.9
+    assert best_mask_threshold([scores], {}, None) == (None, None)
+
+
+def release_of(boxes):
+    clips = (
+        Clip("c1", "v1", "cut-carrot", Segment(2, 6)),
+        Clip("c2", "v1", "stir-soup", Segment(10, 14)),
+    )
+    return Release(
+        name="val",
+        version="1.0.0",
+        derivation="none",
+        videos=(Video("v1", 640, 480, 21.0, "0" * 64), Video("v2", 640, 480, 3.0, "1" * 64)),
+        actions=(CUT, STIR, Action("bake", "bake")),
+        clips=clips,
+        frames=(),
+        answers=(),
+        boxes=boxes,
+        rules=dict.fromkeys(boxes, "exact"),
+        tubes=(),
+        digest="e" * 64,
+    )
+
+
+def test_a_videos_pool_is_the_actions_of_its_own_clips():
+    assert pools_of(release_of({})) == {"v1": [CUT, STIR], "v2": []}
+
+
+def test_calibration_fills_both_thresholds_and_reports_what_it_saw(video):
+    boxes = {("c1", 3): Box(0.1, 0.1, 0.4, 0.4), ("c2", 11): Box(0.5, 0.5, 0.9, 0.9)}
+    checkpoint = calibrate(checkpoint_of(), [video], release_of(boxes))
+    inference, figures = checkpoint.settings.inference, checkpoint.trained_on["validation"]
+    assert inference.background_threshold == figures["background_threshold"] is not None
+    assert inference.mask_threshold == figures["mask_threshold"] is not None
+    assert figures["release"] == "val 1.0.0 (eeeeeeeeeeee)"
+    assert (figures["n_seconds"], figures["n_boxes"]) == (21, 2)
+    assert 0 <= figures["auc"] <= 1
+    assert set(figures["pointing"]) == {"rollout", "global_patches", "global_shares", "product"}
+
+
+def test_a_threshold_that_was_set_stays(video):
+    given = checkpoint_of("inference.background_threshold=0.123", "inference.mask_threshold=0.7")
+    boxes = {("c1", 3): Box(0.1, 0.1, 0.4, 0.4)}
+    inference = calibrate(given, [video], release_of(boxes)).settings.inference
+    assert (inference.background_threshold, inference.mask_threshold) == (0.123, 0.7)
+
+
+def test_without_boxes_the_mask_threshold_stays_open(video):
+    checkpoint = calibrate(checkpoint_of(), [video], release_of({}))
+    assert checkpoint.settings.inference.mask_threshold is None
+    assert checkpoint.trained_on["validation"]["pointing"] is None
+
+
+def test_calibration_tells_actions_from_background_by_the_best_similarity(video, monkeypatch):
+    similarity = np.full((21, 2), 0.1)
+    similarity[2:6, 0] = similarity[10:14, 1] = 0.9
+    heat = torch.zeros(2, 21, 14, 14)
+    monkeypatch.setattr(
+        "stg_model.inference.calibration.score_video",
+        lambda checkpoint, one, pool: scores_of(similarity, heat),
+    )
+    figures = calibrate(checkpoint_of(), [video], release_of({})).trained_on["validation"]
+    assert figures["auc"] == figures["frame_f1"] == 1.0
+    assert 0.1 < figures["background_threshold"] <= 0.9
+    assert SimpleNamespace(**figures).mean_box_iou is None

@@ -1,0 +1,154 @@
+from dataclasses import replace
+
+import pytest
+import torch
+
+from stg_model.config import load_settings
+from stg_model.network.model import PADDING_WORD, Clips
+from stg_model.training.checkpoint import build_model
+
+N_WORDS = 12
+
+
+SMALL = ("token_dim", "hidden_dim", "word_dim", "dim")
+
+
+def settings_of(*changes):
+    small = [f"network.{name}=8" for name in SMALL]
+    return load_settings(None, [*small, "selection.n_frames=3", *changes])
+
+
+def model_of(*changes):
+    torch.manual_seed(0)
+    model = build_model(settings_of(*changes), N_WORDS)
+    with torch.no_grad():  # words far enough apart that a choice is no coin toss
+        model.word_embedding.weight[1:] *= 10
+    return model.double()
+
+
+@pytest.fixture
+def clips():
+    generator = torch.Generator().manual_seed(1)
+    words = torch.randint(1, N_WORDS + 1, (4, 5), generator=generator)
+    words[1, 3:] = PADDING_WORD
+    words[2, 1:] = PADDING_WORD
+    frame_mask = torch.ones(4, 7, dtype=torch.bool)
+    frame_mask[3, 5:] = False
+    inputs = torch.randn(4, 7, 9, 4, 24, generator=generator, dtype=torch.float64)
+    return Clips(inputs * frame_mask[:, :, None, None, None], frame_mask, words, torch.arange(4))
+
+
+FORMS = [
+    (),
+    ("selection.method=none", "network.global_frames=all"),
+    ("selection.readout=round_robin", "network.cross_attention=dot_scaled"),
+    ("network.second_cross_residual=true", "network.normalise_scores=false"),
+]
+
+
+@pytest.mark.parametrize("changes", FORMS)
+def test_padding_more_frames_and_words_changes_no_loss(clips, changes):
+    model = model_of(*changes)
+    want = model(clips, 3)
+    n_more = 2
+    noise = torch.full((4, n_more, 9, 4, 24), 30.0, dtype=torch.float64)
+    padded = replace(
+        clips,
+        inputs_BUNPC=torch.cat([clips.inputs_BUNPC, noise], 1),
+        frame_mask_BU=torch.nn.functional.pad(clips.frame_mask_BU, (0, n_more)),
+        words_BK=torch.nn.functional.pad(clips.words_BK, (0, 3), value=PADDING_WORD),
+    )
+    if model.selection.method == "none":  # the middle of a longer window is another place
+        padded = replace(
+            padded,
+            inputs_BUNPC=torch.cat([noise[:, :1], clips.inputs_BUNPC, noise[:, :1]], 1),
+            frame_mask_BU=torch.nn.functional.pad(clips.frame_mask_BU, (1, 1)),
+        )
+    got = model(padded, 3)
+    assert torch.allclose(got.local_loss, want.local_loss, atol=1e-10)
+    assert torch.allclose(got.global_loss, want.global_loss, atol=1e-10)
+
+
+@pytest.mark.parametrize("changes", FORMS)
+def test_order_of_the_clips_does_not_matter(clips, changes):
+    model = model_of(*changes)
+    order = torch.tensor([2, 0, 3, 1])
+    shuffled = Clips(
+        clips.inputs_BUNPC[order],
+        clips.frame_mask_BU[order],
+        clips.words_BK[order],
+        clips.video_B[order],
+    )
+    want, got = model(clips, 4), model(shuffled, 4)
+    assert torch.allclose(got.total, want.total, atol=1e-10)
+
+
+def test_every_weight_receives_a_gradient_from_the_two_losses_together(clips):
+    model = model_of()
+    model(clips, 4).total.backward()
+    for name, parameter in model.named_parameters():
+        assert parameter.grad is not None, name
+        assert torch.isfinite(parameter.grad).all(), name
+        assert parameter.grad.abs().sum() > 0, name
+    assert (model.word_embedding.weight.grad[PADDING_WORD] == 0).all()
+
+
+def test_each_loss_reaches_its_own_branch_and_both_reach_words_and_backbone(clips):
+    for part, own, other in (
+        ("local_loss", "local_branch", "global_branch"),
+        ("global_loss", "global_branch", "local_branch"),
+    ):
+        model = model_of()
+        getattr(model(clips, 4), part).backward()
+        moved = {name for name, p in model.named_parameters() if p.grad is not None}
+        assert any(name.startswith(own) for name in moved)
+        assert not any(name.startswith(other) for name in moved)
+        assert "word_embedding.weight" in moved
+        assert "backbone.patch.0.weight" in moved
+
+
+def test_training_and_evaluation_mode_compute_the_same(clips):
+    model = model_of()
+    training = model.train()(clips, 4).total
+    assert torch.equal(training, model.eval()(clips, 4).total)
+
+
+def test_warm_up_takes_the_middle_frames_whatever_the_method(clips):
+    model = model_of("selection.method=sinkhorn")
+    words, mask = model.embed(clips.words_BK)
+    index, _ = model.choose(clips, words, mask, select=False)
+    assert index.tolist() == [[2, 3, 4]] * 4
+    chosen, _ = model.choose(clips, words, mask, select=True)
+    assert not torch.equal(chosen, index)
+
+
+def test_the_choice_of_frames_carries_no_gradient(clips):
+    model = model_of()
+    words, mask = model.embed(clips.words_BK)
+    index, chosen_mask = model.choose(clips, words, mask, select=True)
+    assert not index.requires_grad
+    assert not chosen_mask.requires_grad
+
+
+def test_only_the_first_clips_enter_the_local_loss(clips):
+    model = model_of()
+    changed = replace(clips, inputs_BUNPC=clips.inputs_BUNPC.clone())
+    changed.inputs_BUNPC[3] += 1
+    assert torch.equal(model(clips, 3).local_loss, model(changed, 3).local_loss)
+    assert not torch.equal(model(clips, 3).global_loss, model(changed, 3).global_loss)
+
+
+def test_the_global_score_uses_the_selected_frames_or_the_whole_window(clips):
+    changed = replace(clips, inputs_BUNPC=clips.inputs_BUNPC.clone())
+    changed.inputs_BUNPC[:, 0] += 1  # the first frame is far from the middle
+    few, every = (
+        model_of("selection.method=none", f"network.global_frames={frames}")
+        for frames in ("selected", "all")
+    )
+    assert torch.equal(few(clips, 4).global_loss, few(changed, 4).global_loss)
+    assert not torch.equal(every(clips, 4).global_loss, every(changed, 4).global_loss)
+
+
+def test_the_padding_word_is_zero_and_stays_so():
+    model = model_of()
+    assert (model.word_embedding.weight[PADDING_WORD] == 0).all()

@@ -1,0 +1,295 @@
+"""The commands extract-features, train, ground and prelabel on four small video files."""
+
+import json
+
+import av
+import pytest
+from click.testing import CliRunner
+
+from dataset_builder.domain import (
+    Clip,
+    Segment,
+    Video,
+    action_id_for,
+    clip_id_for,
+    frame_seconds,
+)
+from dataset_builder.predictions import read_predictions
+from dataset_builder.prelabels import read_prelabels
+from dataset_builder.release import Consensus, Release, write_release
+from dataset_builder.tables import sha256_file
+from stg_model.cli import main
+from stg_model.training.checkpoint import load_checkpoint
+
+SMALL = [
+    *("--set", "training.steps=4"),
+    *("--set", "training.save_every=2"),
+    *("--set", "training.log_every=1"),
+]
+
+
+def write_video(path, pixels):
+    """Write the two pictures of each second at four pictures a second."""
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=4)
+        stream.width, stream.height, stream.pix_fmt = 112, 112, "yuv420p"
+        for second in pixels:
+            for picture in (second[0], second[1], second[1], second[1]):
+                image = picture.repeat(2, axis=0).repeat(2, axis=1)
+                for packet in stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")):
+                    container.mux(packet)
+        for packet in stream.encode():
+            container.mux(packet)
+
+
+@pytest.fixture(scope="module")
+def world(planted, tmp_path_factory):
+    """A set's folder: videos/, transcripts.json, clips.csv and truth/ of four planted videos."""
+    folder = tmp_path_factory.mktemp("world")
+    (folder / "videos").mkdir()
+    transcripts, rows = {}, ["video_id,start_s,end_s,action"]
+    videos, clips, boxes, frames = [], [], {}, []
+    for planted_video in planted.videos(4, seed=3):
+        video_id = planted_video.features.video_id
+        path = folder / "videos" / f"{video_id}.mp4"
+        write_video(path, planted_video.features.pixels)
+        videos.append(Video(video_id, 112, 112, 30.0, sha256_file(path)))
+        transcripts[video_id] = {
+            "start": [s.start_s for s in planted_video.sentences],
+            "end": [s.end_s for s in planted_video.sentences],
+            "text": [s.text for s in planted_video.sentences],
+        }
+        starts = [s for s in planted_video.truth if s - 1 not in planted_video.truth]
+        for start in starts:
+            action_id, _ = planted_video.truth[start]
+            segment = Segment(start, start + 4)
+            clip = Clip(clip_id_for(video_id, segment, action_id), video_id, action_id, segment)
+            clips.append(clip)
+            rows.append(f"{video_id},{start},{start + 4},{action_id.replace('-', ' ')}")
+            for second in frame_seconds(segment)[0]:
+                boxes[clip.clip_id, second] = planted_video.truth[second][1]
+                frames.append(frame_of(clip, second))
+    (folder / "transcripts.json").write_text(json.dumps(transcripts))
+    (folder / "clips.csv").write_text("\n".join(rows) + "\n")
+    release = Release(
+        name="planted",
+        version="1.0.0",
+        derivation="none",
+        videos=tuple(videos),
+        actions=planted.actions(),
+        clips=tuple(clips),
+        frames=tuple(frames),
+        answers=(),
+        boxes=boxes,
+        rules=dict.fromkeys(boxes, "exact"),
+        tubes=(),
+    )
+    write_release(folder / "truth", release)
+    return folder
+
+
+def frame_of(clip, second):
+    return Consensus(
+        clip_id=clip.clip_id,
+        second=second,
+        timestamp_s=float(second),
+        image_sha256="",
+        width=112,
+        height=112,
+        redundancy=5,
+        n_answers=0,
+        n_clicks=0,
+        mean=None,
+        peak=None,
+        spread=None,
+        kept=True,
+        reason="",
+    )
+
+
+@pytest.fixture(scope="module")
+def trained(world, tmp_path_factory):
+    """A checkpoint that four steps made, calibrated on the same videos."""
+    out = tmp_path_factory.mktemp("model") / "out"
+    result = run(*train_command(world, out), "--validation", world, *SMALL, "--json")
+    assert result.exit_code == 0, result.output
+    return out, json.loads(result.stdout)
+
+
+def train_command(world, out):
+    return (
+        *("train", out, "--videos", world / "videos"),
+        *("--transcripts", world / "transcripts.json", "--features", world / "features"),
+    )
+
+
+def run(*arguments):
+    return CliRunner().invoke(main, [str(a) for a in arguments])
+
+
+def test_train_writes_a_checkpoint_with_thresholds_and_figures(trained):
+    out, printed = trained
+    assert sorted(path.name for path in out.iterdir()) == [
+        "config.json",
+        "metrics.jsonl",
+        "model.safetensors",
+    ]
+    checkpoint = load_checkpoint(out)
+    assert checkpoint.digest == printed["digest"]
+    assert checkpoint.settings.inference.background_threshold is not None
+    assert checkpoint.settings.training.steps == 4
+    assert "carrot" in checkpoint.vocabulary.words
+    lines = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
+    assert [line["step"] for line in lines] == [0, 1, 2, 3, 4]
+    assert lines[-1]["validation"] == printed["validation"]
+    assert 0 <= printed["validation"]["auc"] <= 1
+
+
+def test_train_refuses_to_overwrite_a_checkpoint(trained, world):
+    out, _ = trained
+    before = (out / "config.json").read_bytes()
+    result = run(*train_command(world, out), *SMALL)
+    assert result.exit_code == 1
+    assert "holds a checkpoint; choose another folder or pass --force" in result.stderr
+    assert (out / "config.json").read_bytes() == before
+
+
+def test_training_twice_gives_the_same_checkpoint(trained, world, tmp_path):
+    command = (*train_command(world, tmp_path / "out"), "--validation", world, *SMALL, "--json")
+    assert json.loads(run(*command).stdout)["digest"] == trained[1]["digest"]
+    assert json.loads(run(*command, "--force").stdout)["digest"] == trained[1]["digest"]
+
+
+def test_without_a_validation_set_the_thresholds_stay_open(world, tmp_path):
+    result = run(*train_command(world, tmp_path / "out"), *SMALL)
+    assert result.exit_code == 0, result.output
+    inference = load_checkpoint(tmp_path / "out").settings.inference
+    assert inference.background_threshold is None
+    assert inference.mask_threshold is None
+
+
+def test_transcripts_of_other_videos_are_one_clear_error(world, tmp_path):
+    other = tmp_path / "other.json"
+    other.write_text('{"elsewhere": {"start": [0], "end": [1], "text": ["stir"]}}')
+    result = run(*("train", tmp_path / "out", "--videos", world / "videos", "--transcripts", other))
+    assert result.exit_code == 1
+    assert "share no video_id ('elsewhere', ... and 'v0', ...)" in result.stderr
+
+
+def test_extract_features_makes_one_file_a_video_and_runs_again(world, tmp_path):
+    for _ in range(2):
+        result = run("extract-features", world / "videos", tmp_path)
+        assert result.exit_code == 0, result.output
+        assert "4 of 4 videos" in result.stdout
+    assert len(list(tmp_path.glob("*.safetensors"))) == 4
+
+
+def test_ground_predicts_every_second_and_every_frame_of_a_release(trained, world, tmp_path):
+    output = tmp_path / "predictions.jsonl"
+    command = ("ground", trained[0], "--videos", world / "videos", "--release", world / "truth")
+    result = run(*command, "--output", output)
+    assert result.exit_code == 0, result.output
+    predictions = read_predictions(output)
+    assert len(predictions.seconds) == 4 * 30
+    assert predictions.system.checkpoint_digest == trained[1]["digest"]
+    assert "thresholds from planted 1.0.0" in predictions.system.supervision
+    rows = [line.split(",") for line in (world / "clips.csv").read_text().splitlines()[1:]]
+    asked = {
+        (video_id, second, action_id_for(action))
+        for video_id, start, end, action in rows
+        for second in range(int(start), int(end))
+    }
+    assert asked <= set(predictions.points)
+    for key, second in predictions.seconds.items():
+        assert set(second.scores) == {action for video, _, action in asked if video == key[0]}
+        if second.action_id is not None:
+            assert (*key, second.action_id) in predictions.points
+    assert "exists already" in run(*command, "--output", output).stderr
+    first = output.read_bytes()
+    assert run(*command, "--output", output, "--force").exit_code == 0
+    assert output.read_bytes() == first
+
+
+def test_ground_names_the_videos_that_it_misses(trained, world, tmp_path):
+    (tmp_path / "v0.mp4").write_bytes((world / "videos/v0.mp4").read_bytes())
+    result = run(
+        *("ground", trained[0], "--videos", tmp_path, "--release", world / "truth"),
+        *("--output", tmp_path / "p.jsonl"),
+    )
+    assert result.exit_code == 1
+    assert "lacks 3 of the release's 4 videos (v1, v2, v3)" in result.stderr
+    assert not (tmp_path / "p.jsonl").exists()
+
+
+def test_ground_takes_one_video_and_a_list_of_actions(trained, world, tmp_path):
+    phrases = tmp_path / "actions.txt"
+    phrases.write_text("stir soup\ncut carrot\n")
+    outputs = []
+    for number, actions in enumerate((phrases, "cut carrot, stir soup")):
+        output = tmp_path / f"{number}.jsonl"
+        result = run(
+            *("ground", trained[0], "--video", world / "videos/v2.mp4"),
+            *("--actions", actions, "--output", output),
+        )
+        assert result.exit_code == 0, result.output
+        outputs.append(output.read_bytes())
+    assert outputs[0] == outputs[1]
+    predictions = read_predictions(output)
+    assert set(predictions.seconds) == {("v2", second) for second in range(30)}
+    assert set(predictions.seconds["v2", 0].scores) == {"cut-carrot", "stir-soup"}
+
+
+def test_ground_needs_a_release_or_a_video(trained, tmp_path):
+    result = run("ground", trained[0], "--output", tmp_path / "p.jsonl")
+    assert result.exit_code == 2
+    assert "give --videos and --release, or --video and --actions" in result.stderr
+
+
+def test_prelabel_suggests_a_centre_for_each_frame_of_the_clips(trained, world, tmp_path):
+    clips = tmp_path / "clips.csv"
+    rows = (world / "clips.csv").read_text()
+    clips.write_text(rows + "v9,1,3,cut carrot\nv0,5,4,cut carrot\n")
+    output = tmp_path / "prelabels.jsonl"
+    command = ("prelabel", trained[0], "--videos", world / "videos", "--clips", clips)
+    result = run(*command, "--output", output)
+    assert result.exit_code == 0, result.output
+    prelabels = read_prelabels(output)
+    n_clips = len(rows.splitlines()) - 1
+    assert len(prelabels.items) == 4 * n_clips
+    assert prelabels.checkpoint_digest == trained[1]["digest"]
+    clip_ids = {item.clip_id for item in prelabels.items}
+    assert len(clip_ids) == n_clips
+    assert f"{n_clips * 4} frames" in result.stdout
+    assert "exists already" in run(*command, "--output", output).stderr
+
+
+def test_prelabels_are_the_points_of_ground(trained, world, tmp_path):
+    points, centres = tmp_path / "p.jsonl", tmp_path / "c.jsonl"
+    videos = ("--videos", world / "videos")
+    run("ground", trained[0], *videos, "--release", world / "truth", "--output", points)
+    run("prelabel", trained[0], *videos, "--clips", world / "clips.csv", "--output", centres)
+    found = read_predictions(points).points
+    for item in read_prelabels(centres).items:
+        video_id, _, action_id = item.clip_id.split("_")
+        point = found[video_id, item.second, action_id]
+        assert (item.point, item.score) == (point.point, point.score)
+
+
+def test_prelabel_without_any_usable_clip_is_an_error(trained, world, tmp_path):
+    clips = tmp_path / "clips.csv"
+    clips.write_text("video_id,start_s,end_s,action\nv9,1,3,cut carrot\n")
+    result = run(
+        *("prelabel", trained[0], "--videos", world / "videos", "--clips", clips),
+        *("--output", tmp_path / "out.jsonl"),
+    )
+    assert result.exit_code == 1
+    assert "no clip with a video in" in result.stderr
+
+
+def test_an_unknown_setting_is_refused_before_anything_is_read(tmp_path):
+    result = run(
+        *("train", tmp_path / "out", "--videos", "none", "--transcripts", "none"),
+        *("--set", "network.cross_atention=cosine"),
+    )
+    assert result.exit_code == 1
+    assert "the nearest is network.cross_attention" in result.stderr

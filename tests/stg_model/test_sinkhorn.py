@@ -1,0 +1,113 @@
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stg_model.network.sinkhorn import sinkhorn
+
+ORACLE = Path(os.environ.get("SHARED_DATA", "../shared/data")) / "oracles/sinkhorn_pot/cases.json"
+
+
+def plan_of(similarity, epsilon, **kwargs):
+    n_frames, n_words = similarity.shape
+    return sinkhorn(
+        torch.as_tensor(similarity)[None],
+        torch.ones(1, n_frames, dtype=torch.bool),
+        torch.ones(1, n_words, dtype=torch.bool),
+        epsilon=epsilon,
+        **{"max_iterations": 20_000, "tolerance": 1e-13, **kwargs},
+    )[0].numpy()
+
+
+@pytest.mark.parametrize(
+    ("n_frames", "n_words", "epsilon"), [(16, 6, 0.2), (8, 3, 0.1), (5, 9, 0.5)]
+)
+def test_a_converged_plan_is_that_of_pot(n_frames, n_words, epsilon):
+    import ot
+
+    similarity = np.random.default_rng(n_frames).uniform(-1, 1, (n_frames, n_words))
+    marginals = np.full(n_frames, 1 / n_frames), np.full(n_words, 1 / n_words)
+    theirs = ot.sinkhorn(
+        *marginals,
+        -similarity,
+        reg=epsilon,
+        method="sinkhorn_log",
+        stopThr=1e-13,
+        numItermax=20_000,
+    )
+    assert np.abs(plan_of(similarity, epsilon) - theirs).max() < 1e-9
+
+
+@pytest.mark.skipif(not ORACLE.is_file(), reason=f"no {ORACLE}; set SHARED_DATA to run this")
+def test_a_converged_plan_is_that_of_the_stored_oracle():
+    for case in json.loads(ORACLE.read_text()):
+        plan = plan_of(np.array(case["P"]), case["eps"])
+        assert np.abs(plan - np.array(case["Q"])).max() < 1e-9
+
+
+@given(seed=st.integers(0, 10_000), data=st.data())
+def test_marginals_hold_for_any_mask(seed, data):
+    rng = np.random.default_rng(seed)
+    frame_mask = torch.tensor(data.draw(st.lists(st.booleans(), min_size=7, max_size=7)))
+    word_mask = torch.tensor(data.draw(st.lists(st.booleans(), min_size=4, max_size=4)))
+    plan = sinkhorn(
+        torch.as_tensor(rng.uniform(-1, 1, (1, 7, 4))),
+        frame_mask[None],
+        word_mask[None],
+        epsilon=0.3,
+        max_iterations=2000,
+        tolerance=1e-9,
+    )[0]
+    assert torch.isfinite(plan).all()
+    if not (frame_mask.any() and word_mask.any()):
+        assert plan.abs().sum() == 0
+        return
+    assert torch.allclose(plan.sum(1), frame_mask.double() / frame_mask.sum(), atol=1e-12)
+    assert torch.allclose(plan.sum(0), word_mask.double() / word_mask.sum(), atol=1e-8)
+
+
+def test_padding_changes_nothing():
+    rng = np.random.default_rng(3)
+    similarity = rng.uniform(-1, 1, (6, 3))
+    padded = torch.full((1, 9, 5), 50.0, dtype=torch.float64)
+    padded[0, :6, :3] = torch.as_tensor(similarity)
+    plan = sinkhorn(
+        padded,
+        torch.arange(9)[None] < 6,
+        torch.arange(5)[None] < 3,
+        epsilon=0.2,
+        max_iterations=20,
+    )[0]
+    assert torch.allclose(
+        plan[:6, :3], torch.as_tensor(plan_of(similarity, 0.2, max_iterations=20, tolerance=1e-4))
+    )
+    assert plan.sum() == pytest.approx(1)
+
+
+def test_a_small_epsilon_does_not_overflow_float32():
+    similarity = torch.tensor([[[0.9, -0.9], [-0.9, 0.9]]]) / 0.1
+    masks = torch.ones(1, 2, dtype=torch.bool), torch.ones(1, 2, dtype=torch.bool)
+    plan = sinkhorn(similarity, *masks, epsilon=0.05)[0]
+    assert torch.allclose(plan, torch.eye(2) / 2)
+
+
+def test_an_earlier_end_leaves_the_frames_marginals_exact():
+    similarity = np.random.default_rng(0).normal(0, 1, (16, 6))
+    plan = plan_of(similarity, 0.05, max_iterations=3)
+    assert np.abs(plan.sum(1) - 1 / 16).max() < 1e-12
+    assert np.abs(plan.sum(0) - 1 / 6).max() > 1e-3
+
+
+def test_masks_that_do_not_fit_are_refused():
+    with pytest.raises(ValueError, match=r"similarity \(1, 2, 3\) does not fit"):
+        sinkhorn(
+            torch.zeros(1, 2, 3),
+            torch.ones(1, 2, dtype=torch.bool),
+            torch.ones(1, 2, dtype=torch.bool),
+            epsilon=1,
+        )

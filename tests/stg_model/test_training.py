@@ -1,0 +1,228 @@
+import json
+import math
+from dataclasses import replace
+
+import pytest
+import torch
+
+from stg_model.config import Settings, load_settings
+from stg_model.errors import CheckpointError, TrainingError
+from stg_model.training import train as train_module
+from stg_model.training.checkpoint import RESUME_NAME
+from stg_model.training.dataset import NarratedClips, NarratedVideo, padded_words, window
+from stg_model.training.narrations import Sentence, Vocabulary, vocabulary_of
+from stg_model.training.train import METRICS_NAME, rate_factor, run_name, train
+
+SMALL = [
+    "training.steps=6",
+    "training.batch=5",
+    "training.local_batch=3",
+    "training.save_every=2",
+    "training.log_every=1",
+    "network.token_dim=8",
+    "network.hidden_dim=8",
+    "network.dim=8",
+]
+
+
+@pytest.fixture(scope="module")
+def small(planted):
+    """Five narrated videos, their words, and settings that train in a second."""
+    settings = load_settings(None, SMALL)
+    videos = [planted.narrated(video, settings) for video in planted.videos(5, seed=0)]
+    vocabulary = vocabulary_of(s for video in videos for s in video.sentences)
+    return videos, vocabulary, settings
+
+
+def weights_of(model):
+    return torch.cat([value.flatten() for value in model.state_dict().values()])
+
+
+def lines_of(folder):
+    return [json.loads(line) for line in (folder / METRICS_NAME).read_text().splitlines()]
+
+
+def test_the_same_run_twice_gives_the_same_weights(small, tmp_path):
+    first, second = train(tmp_path / "a", *small), train(tmp_path / "b", *small)
+    assert torch.equal(weights_of(first), weights_of(second))
+
+
+def test_another_seed_gives_other_weights(small, tmp_path):
+    videos, vocabulary, settings = small
+    other = replace(settings, training=replace(settings.training, seed=1))
+    first, second = train(tmp_path / "a", *small), train(tmp_path / "b", videos, vocabulary, other)
+    assert not torch.allclose(weights_of(first), weights_of(second))
+
+
+def test_training_leaves_torchs_own_generator_alone(small, tmp_path):
+    before = torch.get_rng_state()
+    train(tmp_path, *small)
+    assert torch.equal(torch.get_rng_state(), before)
+    assert not torch.are_deterministic_algorithms_enabled()
+
+
+def test_a_cut_run_goes_on_and_ends_as_if_it_had_not_been_cut(small, tmp_path, monkeypatch):
+    whole = train(tmp_path / "whole", *small)
+    real_step = train_module._step
+
+    def cut(*args):
+        if args[-1] == 5:
+            raise KeyboardInterrupt
+        return real_step(*args)
+
+    monkeypatch.setattr(train_module, "_step", cut)
+    with pytest.raises(KeyboardInterrupt):
+        train(tmp_path / "cut", *small)
+    steps = []
+    monkeypatch.setattr(
+        train_module, "_step", lambda *args: steps.append(args[-1]) or real_step(*args)
+    )
+    again = train(tmp_path / "cut", *small)
+    assert steps == [4, 5]  # saved after step 3; step 4 was done but lost
+    assert torch.equal(weights_of(whole), weights_of(again))
+    drop = {"seconds"}
+    assert [
+        {k: v for k, v in line.items() if k not in drop} for line in lines_of(tmp_path / "cut")
+    ] == [{k: v for k, v in line.items() if k not in drop} for line in lines_of(tmp_path / "whole")]
+
+
+def test_a_finished_training_repeated_does_no_step_again(small, tmp_path, monkeypatch):
+    first = train(tmp_path, *small)
+    monkeypatch.setattr(train_module, "_step", None)
+    assert torch.equal(weights_of(first), weights_of(train(tmp_path, *small)))
+
+
+def test_the_state_of_another_run_is_refused(small, tmp_path):
+    videos, vocabulary, settings = small
+    train(tmp_path, *small)
+    other = replace(settings, training=replace(settings.training, seed=1))
+    with pytest.raises(CheckpointError, match="other settings or data"):
+        train(tmp_path, videos, vocabulary, other)
+    with pytest.raises(CheckpointError, match="other settings or data"):
+        train(tmp_path, videos[:-1], vocabulary, settings)
+
+
+def test_a_state_that_cannot_be_read_is_one_clear_error(small, tmp_path):
+    (tmp_path / RESUME_NAME).write_bytes(b"not a state")
+    with pytest.raises(CheckpointError, match=r"resume\.pt: cannot be read"):
+        train(tmp_path, *small)
+
+
+def test_metrics_have_a_line_for_each_logged_step(small, tmp_path):
+    train(tmp_path, *small)
+    lines = lines_of(tmp_path)
+    assert [line["step"] for line in lines] == [0, 1, 2, 3, 4, 5]
+    assert set(lines[0]) == {"step", "loss_global", "loss_local", "lr", "grad_norm", "seconds"}
+
+
+def test_a_loss_that_is_no_number_ends_the_run_and_names_the_clips(small, tmp_path):
+    videos, vocabulary, settings = small
+    broken = replace(videos[0], inputs_FNPC=videos[0].inputs_FNPC * torch.nan)
+    with pytest.raises(TrainingError, match=r"step 0: the loss is nan.*v0 \d+\.\d-\d+\.\d s 'now"):
+        train(tmp_path, [broken, *videos[1:]], vocabulary, settings)
+
+
+def test_one_video_alone_is_refused(small):
+    videos, vocabulary, settings = small
+    with pytest.raises(TrainingError, match="1 videos have both a file and narration"):
+        NarratedClips(videos[:1], vocabulary, settings.training)
+
+
+def test_a_batch_holds_each_video_at_most_once_and_depends_on_the_step_alone(small):
+    videos, vocabulary, settings = small
+    clips = NarratedClips(videos, vocabulary, replace(settings.training, batch=4))
+    first, names = clips.batch(3)
+    assert len(set(first.video_B.tolist())) == 4
+    assert len(names) == 4
+    again, _ = clips.batch(3)
+    assert torch.equal(first.inputs_BUNPC, again.inputs_BUNPC)
+    assert torch.equal(first.words_BK, again.words_BK)
+    other, _ = clips.batch(4)
+    assert not torch.equal(first.video_B, other.video_B) or not torch.equal(
+        first.words_BK, other.words_BK
+    )
+
+
+def test_a_window_is_centred_and_padded_where_the_video_ends():
+    inputs = torch.arange(1.0, 11).reshape(10, 1, 1, 1)
+    cut, mask = window(inputs, 5.7, 4)
+    assert cut.flatten().tolist() == [4, 5, 6, 7]  # seconds 3..6, 5 in the upper middle
+    cut, mask = window(inputs, 0.5, 4)
+    assert cut.flatten().tolist() == [0, 0, 1, 2]
+    assert mask.tolist() == [False, False, True, True]
+    cut, mask = window(inputs, 99.0, 4)
+    assert cut.flatten().tolist() == [8, 9, 10, 0]
+    assert mask.tolist() == [True, True, True, False]
+
+
+def test_long_sentences_are_cut_and_short_ones_padded():
+    assert padded_words([[1, 2, 3], [4], []]).tolist() == [[1, 2, 3], [4, 0, 0], [0, 0, 0]]
+    assert padded_words([[]]).tolist() == [[0]]
+    inputs = torch.zeros(3, 1, 1, 6)
+    videos = [
+        NarratedVideo(name, "0", inputs, (Sentence(0, 1, "a b c d e"),)) for name in ("v", "w")
+    ]
+    settings = replace(Settings().training, max_words=3)
+    clips = NarratedClips(videos, Vocabulary(("a", "b", "c", "d", "e")), settings)
+    assert clips.batch(0)[0].words_BK.tolist() == [[1, 2, 3]] * 2
+
+
+def test_the_rate_rises_then_falls_to_zero():
+    settings = replace(Settings().training, steps=100, rate_warmup=0.1)
+    factors = [rate_factor(step, settings) for step in range(100)]
+    assert factors[0] == pytest.approx(0.1)
+    assert factors[9] == factors[10] == 1
+    assert factors[55] == pytest.approx(0.5 * (1 + math.cos(math.pi * 0.5)))
+    assert factors == sorted(factors[:10]) + sorted(factors[10:], reverse=True)
+    assert factors[99] < 0.001
+
+
+def test_words_learn_faster_by_their_factor(small):
+    _, _, settings = small
+    model = torch.nn.Module()
+    model.word_embedding = torch.nn.Embedding(3, 2)
+    model.other = torch.nn.Linear(2, 2)
+    groups = train_module._optimiser(model, settings.training).param_groups
+    assert [group["peak_rate"] for group in groups] == [4e-3, pytest.approx(12e-3)]
+    assert groups[1]["params"][0] is model.word_embedding.weight
+
+
+def test_a_runs_name_follows_settings_sources_and_sentences(small):
+    videos, _, settings = small
+    changed_source = [replace(videos[0], source_sha256="9" * 64), *videos[1:]]
+    changed_text = [replace(videos[0], sentences=videos[0].sentences[:-1]), *videos[1:]]
+    names = {run_name(settings, v) for v in (videos, changed_source, changed_text)}
+    assert len(names) == 3
+    assert run_name(settings, videos) == run_name(settings, list(videos))
+
+
+@pytest.mark.learning
+def test_from_sentences_alone_the_model_learns_what_when_and_where(planted, tmp_path):
+    """Planted answers: losses fall below chance, peaks lie in the squares, seconds get names."""
+    from stg_model.inference.grounding import point_predictions, score_video, second_predictions
+    from stg_model.training.checkpoint import Checkpoint
+
+    changes = ["training.steps=80", "training.batch=24", "training.local_batch=8"]
+    settings = load_settings(None, changes)
+    videos = [planted.narrated(video, settings) for video in planted.videos(30, seed=0)]
+    vocabulary = vocabulary_of(s for video in videos for s in video.sentences)
+    model = train(tmp_path, videos, vocabulary, settings)
+
+    lines = lines_of(tmp_path)
+    assert lines[0]["loss_global"] > 0.9 * 2 * math.log(24)
+    assert lines[-1]["loss_global"] < 0.75 * lines[0]["loss_global"]
+    checkpoint = Checkpoint(model, settings, vocabulary, {})
+    hits, right, n_seconds, area = [], 0, 0, []
+    for video in planted.videos(8, seed=99):
+        scores = score_video(checkpoint, video.features, planted.actions())
+        wanted = [(second, action) for second, (action, _) in video.truth.items()]
+        for found in point_predictions(scores, wanted, None):
+            box = video.truth[found.second][1]
+            hits.append(box.contains(found.point))
+            area.append(box.area)
+        for second in second_predictions(scores, None):
+            right += second.action_id == video.truth.get(second.second, (None,))[0]
+            n_seconds += 1
+    random_pointing = sum(area) / len(area)  # about 0.08
+    assert sum(hits) / len(hits) > random_pointing + 0.4
+    assert right / n_seconds > 0.6  # half of the seconds are background; nine names to choose from
