@@ -45,7 +45,6 @@ ABOVE_ZERO = (
     "loss.temperature",
     "training.learning_rate",
     "training.gradient_clip",
-    "inference.share_sharpness",
 )
 AT_LEAST_ZERO = (
     "features.sub_frame_s",
@@ -149,8 +148,8 @@ class TrainingSettings:
     """Peak rate of AdamW."""
     word_rate_factor: float = 3.0
     """Word embeddings learn this much faster: each is touched by few sentences of a batch."""
-    weight_decay: float = 0.01
-    """AdamW's default."""
+    weight_decay: float = 1.0
+    """Strong: a hundred videos are soon learned by heart, each by its backdrop."""
     rate_warmup: float = 0.1
     """Share of the steps in which the rate rises, before half a cosine takes it to 0."""
     gradient_clip: float = 1.0
@@ -174,10 +173,7 @@ class InferenceSettings:
     heatmap_from: Literal["rollout", "global_patches", "global_shares", "product"] = "global_shares"
     """The heat map: the paper's attention roll-out, each patch's own global similarity, each
     patch's share in its frame's global score, or roll-out times similarity."""
-    share_sharpness: float = 4.0
-    """How strongly a frame's score is credited to the patches that set its maxima, for
-    `global_shares`; infinite would credit those alone."""
-    share_blur: float = 1.0
+    share_blur: float = 0.7
     """Standard deviation of the blur of `global_shares`, in patches; shares are ragged."""
     background_threshold: float | None = None
     """Tau: below this best cosine a second is background. None: `train` finds it on a validation

@@ -111,13 +111,14 @@ def _share_maps(
 
     A frame's vector is the maximum over its patches in each dimension, and its score is linear in
     that vector; so the score is a sum over dimensions of (weight x maximum), and each term belongs
-    to the patch that set the maximum. Credit goes softly to the patches near the maximum, for what
-    they have above the frame's average patch.
+    to the patch that set the maximum. Credit goes softly to the patches near the maximum, by a
+    softmax in units of the frame's own spread, for what they have above its average patch.
     """
     texts_JD = F.normalize(model.global_branch.sentences(*model.embed(words_JK)), dim=-1)
     weights_JC = texts_JD @ model.global_branch.frame_projection.weight
     patches_FRC = tokens.patches_FNPD.flatten(1, 2)
-    credit_FRC = torch.softmax(settings.share_sharpness * patches_FRC, dim=1)
+    spread_F11 = patches_FRC.std((1, 2), keepdim=True).clamp(min=1e-6)
+    credit_FRC = torch.softmax(patches_FRC / spread_F11, dim=1)
     credit_FRC = credit_FRC * (patches_FRC - patches_FRC.mean(1, keepdim=True))
     share_JFR = torch.einsum("frc,jc->jfr", credit_FRC, weights_JC)
     n_cells = tokens.cells_FND.shape[1]

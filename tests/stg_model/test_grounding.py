@@ -10,7 +10,7 @@ from dataset_builder.geometry import Box, Point
 from dataset_builder.release import Release
 from stg_model.config import Settings, load_settings
 from stg_model.features.store import VideoFeatures
-from stg_model.features.tiny import patch_inputs
+from stg_model.features.tiny import FrameTokens, patch_inputs
 from stg_model.inference.calibration import (
     best_background_threshold,
     best_mask_threshold,
@@ -272,3 +272,21 @@ def test_calibration_tells_actions_from_background_by_the_best_similarity(video,
     assert figures["auc"] == figures["frame_f1"] == 1.0
     assert 0.1 < figures["background_threshold"] <= 0.9
     assert SimpleNamespace(**figures).mean_box_iou is None
+
+
+def test_shares_find_the_patches_that_set_the_frames_score_at_any_scale_of_the_tokens():
+    checkpoint = checkpoint_of("inference.heatmap_from=global_shares")
+    model = checkpoint.model
+    words = torch.tensor([[1, 2]])
+    with torch.no_grad():
+        text = model.global_branch.sentences(*model.embed(words))
+        wanted = (text @ model.global_branch.frame_projection.weight)[0]  # what raises the score
+        for scale in (0.01, 1.0, 100.0):
+            patches = torch.randn(1, 49, 4, 64, generator=torch.Generator().manual_seed(0)) * 0.1
+            patches[0, 30, 1] += wanted / wanted.abs().max()
+            patches = patches * scale
+            cells = patches.amax(2)
+            tokens = FrameTokens(patches, cells, cells.amax(1))
+            heat = heatmaps(model, tokens, words, checkpoint.settings.inference)[0, 0]
+            row, column = divmod(int(heat.argmax()), 14)
+            assert (row, column) == (2 * (30 // 7), 2 * (30 % 7) + 1)
