@@ -51,7 +51,8 @@ def read_features(
     """
     probe = frames.probe_video(path)
     seconds = np.arange(max(1, math.ceil(probe.duration_s - 1e-6)))
-    times_s = np.stack([seconds, seconds + settings.sub_frame_s], axis=1).ravel()
+    later_s = np.minimum(seconds + settings.sub_frame_s, probe.duration_s)
+    times_s = np.stack([seconds, later_s], axis=1).ravel()
     side = settings.frame_px
     pixels = frames.read_frames_at(path, times_s.tolist(), (side, side))
     return VideoFeatures(

@@ -64,9 +64,10 @@ def prelabels_of(
     the cosine of the frame with the action.
     """
     scores = score_video(checkpoint, video, pool)
+    number = {action.action_id: j for j, action in enumerate(scores.actions)}
     for clip in clips:
         seconds, _ = frame_seconds(clip.segment)
         wanted = [(second, clip.action_id) for second in seconds]
         for found in point_predictions(scores, wanted, None):
-            assert found.score is not None
-            yield Prelabel(clip.clip_id, found.second, found.point, found.score)
+            score = float(scores.similarity_FJ[found.second, number[found.action_id]])
+            yield Prelabel(clip.clip_id, found.second, found.point, score)
