@@ -9,6 +9,7 @@ STAMP := $(VENV)/.installed-$(LOCK)
 BIN := $(VENV)/bin
 ONCE ?=
 SEED ?= 0
+PORT ?= 8000
 DEMO_DIR ?= demo-run
 PYTEST_ARGS ?=
 
@@ -31,7 +32,7 @@ $(STAMP):
 	@echo "set-up took $$(cat $@) s" >&2
 
 demo: $(STAMP)
-	@$(BIN)/python examples/round.py $(DEMO_DIR) --seed $(SEED) $(if $(ONCE),--once) \
+	@$(BIN)/python examples/round.py $(DEMO_DIR) --seed $(SEED) --port $(PORT) $(if $(ONCE),--once) \
 	  --setup-seconds $$(cat $(STAMP))
 
 test: system-packages $(STAMP)

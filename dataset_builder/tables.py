@@ -190,9 +190,13 @@ def replaced_file(path: Path) -> Iterator[Path]:
 def fresh_folder(path: Path, *, force: bool = False) -> Iterator[Path]:
     """Yield a temporary folder that becomes `path` when the block ends well.
 
+    With `force` a folder is replaced only by one of its own kind, so that a slip of the hand does
+    not take a server's home or the snapshot that is being built from.
+
     Raises:
-        OutputError: `path` exists already and `force` is not set.
+        OutputError: `path` exists already, and `force` is not set or it is of another kind.
     """
+    path = path.resolve()
     if path.exists() and not force:
         raise OutputError(f"{path}: exists already; choose another place or pass --force")
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -202,12 +206,25 @@ def fresh_folder(path: Path, *, force: bool = False) -> Iterator[Path]:
         yield temporary
         temporary.chmod(0o755)
         if path.exists():
+            if not _is_of_one_kind(path, temporary):
+                raise OutputError(
+                    f"{path}: holds something else than what is written here; "
+                    "it is not replaced even with --force, choose another place"
+                )
             # Aside first: a crash here leaves the old folder whole, under a hidden name.
             path.rename(replaced)
         temporary.rename(path)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
-    if replaced.is_dir():
+    if replaced.exists():
         shutil.rmtree(replaced)
-    else:
-        replaced.unlink(missing_ok=True)
+
+
+def _is_of_one_kind(old: Path, new: Path) -> bool:
+    """Whether `old` holds nothing that `new` has no name for, and the same format by manifest."""
+    if not old.is_dir() or {p.name for p in old.iterdir()} - {p.name for p in new.iterdir()}:
+        return False
+    manifests = [folder / "manifest.json" for folder in (old, new)]
+    if not manifests[0].is_file():
+        return True
+    return manifests[1].is_file() and len({read_json(m).get("format") for m in manifests}) == 1

@@ -16,6 +16,7 @@ import contextlib
 import json
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -29,6 +30,7 @@ from typing import Any
 HERE = Path(__file__).parent
 BIN = Path(sys.executable).parent
 N_PEOPLE = 9
+UNDO_WINDOW_S = 60
 
 
 class Round:
@@ -47,6 +49,7 @@ class Round:
             shutil.rmtree(self.folder)
         self.folder.mkdir(parents=True)
         self.log = (self.folder / "round.log").open("w", encoding="utf-8")
+        self.running: list[Any] = []
 
     def say(self, text: str) -> None:
         """Tell the person who waits what happens now."""
@@ -56,7 +59,16 @@ class Round:
         """Start a command of ours; what it writes to stderr goes to round.log."""
         command = [str(BIN / program), *map(str, arguments)]
         print("$", *command, file=self.log, flush=True)
-        return subprocess.Popen(command, stdout=out, stderr=self.log, text=True)
+        process = subprocess.Popen(command, stdout=out, stderr=self.log, text=True)
+        self.running.append(process)
+        return process
+
+    def stop(self) -> None:
+        """End what still runs, so that a round that fails leaves nothing behind."""
+        for process in self.running:
+            if process.poll() is None:
+                process.terminate()
+                process.wait(timeout=30)
 
     def finish(self, process: Any) -> str:
         """Wait for a command; stop the whole round with its last words where it failed."""
@@ -100,8 +112,7 @@ class Round:
             wait_until_up(url, process)
             yield url
         finally:
-            process.terminate()
-            process.wait(timeout=30)
+            self.stop()
 
     def circle(self, url: str) -> dict[str, Any]:
         """Go once round; return the figures of the round."""
@@ -119,10 +130,11 @@ class Round:
         self.say("nine people answer the held-out frames meanwhile")
         crowd = self.crowd(url, world / "held-out/truth", range(N_PEOPLE), self.seed)
         self.say(f"{crowd['answers']} answers in {crowd['seconds']} s")
+        crowd_ended = time.monotonic()
         self.finish(training)
         self.say("trained; snapshot, release, verification")
-        # Answers younger than a minute can still be undone, so a snapshot leaves them out (R7);
-        # training took longer than that.
+        # Answers younger than a minute can still be undone, so a snapshot leaves them out (R7).
+        time.sleep(max(0, crowd_ended + UNDO_WINDOW_S + 1 - time.monotonic()))
         self.server("export-snapshot", folder / "snapshot")
         built = json.loads(
             self.run(
@@ -199,10 +211,15 @@ def wait_until_up(url: str, process: Any) -> None:
     sys.exit(f"{url} did not answer within 30 s; see round.log")
 
 
-def free_port() -> int:
-    """Return a port that nobody listens on at this moment."""
+def free_port(wanted: int = 0) -> int:
+    """Return a port that nobody listens on at this moment: the wanted one, if any.
+
+    Raises:
+        OSError: somebody listens on the wanted one.
+    """
     with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind(("127.0.0.1", wanted))
         return int(probe.getsockname()[1])
 
 
@@ -229,6 +246,13 @@ def main() -> int:
     parser.add_argument("--port", type=int, default=8000, help="for serving the pages")
     parser.add_argument("--setup-seconds", type=float, default=0)
     options = parser.parse_args()
+    if not options.once:
+        try:
+            free_port(options.port)
+        except OSError:
+            sys.exit(f"port {options.port} is taken; end what runs there or choose another PORT")
+    # Being ended must end the server too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     this = Round(options.folder, options.seed)
     this.say("rendering a narrated world")
     this.run("stg-model", "render-world", this.world, "--seed", this.seed)

@@ -166,9 +166,11 @@ def test_an_existing_release_is_never_overwritten_unasked(make_snapshot, tmp_pat
     (tmp_path / "release/mine.txt").write_text("kept")
     with pytest.raises(OutputError, match="exists already"):
         write_built_release(tmp_path / "release", release)
+    with pytest.raises(OutputError, match="not replaced even with --force"):
+        write_built_release(tmp_path / "release", release, force=True)
     assert (tmp_path / "release/mine.txt").read_text() == "kept"
+    (tmp_path / "release/mine.txt").unlink()
     write_built_release(tmp_path / "release", release, force=True)
-    assert not (tmp_path / "release/mine.txt").exists()
 
 
 def test_a_changed_snapshot_is_not_built_from(snapshot_folder):

@@ -175,7 +175,7 @@ def test_an_existing_folder_is_replaced_only_when_forced_and_only_at_the_end(
 ) -> None:
     out = tmp_path / "out"
     out.mkdir()
-    (out / "old.txt").write_text("old")
+    (out / "a.txt").write_text("old")
     with (
         pytest.raises(OutputError, match=r"out: exists already; .* pass --force"),
         tables.fresh_folder(out),
@@ -183,10 +183,43 @@ def test_an_existing_folder_is_replaced_only_when_forced_and_only_at_the_end(
         pytest.fail("the block must not run")
     with pytest.raises(BreakError), tables.fresh_folder(out, force=True):
         raise BreakError
-    assert names(tmp_path) == ["out", "out/old.txt"]
+    assert (out / "a.txt").read_text() == "old"
     with tables.fresh_folder(out, force=True) as folder:
-        (folder / "new.txt").write_text("new")
-    assert names(tmp_path) == ["out", "out/new.txt"]
+        (folder / "a.txt").write_text("new")
+        (folder / "b.txt").write_text("new")
+    assert names(tmp_path) == ["out", "out/a.txt", "out/b.txt"]
+    assert (out / "a.txt").read_text() == "new"
+
+
+def write_manifest(folder: Path, kind: str) -> None:
+    folder.mkdir(exist_ok=True)
+    (folder / "manifest.json").write_text(f'{{"format": "{kind}"}}')
+
+
+def test_a_folder_of_another_kind_is_never_replaced(tmp_path: Path) -> None:
+    home, snapshot = tmp_path / "home", tmp_path / "snapshot"
+    home.mkdir()
+    (home / "annot.sqlite").write_text("answers")
+    write_manifest(snapshot, "snapshot")
+    for place in (home, snapshot):
+        before = names(tmp_path)
+        with (
+            pytest.raises(OutputError, match="not replaced even with --force"),
+            tables.fresh_folder(place, force=True) as folder,
+        ):
+            write_manifest(folder, "release")
+        assert names(tmp_path) == before
+    with tables.fresh_folder(snapshot, force=True) as folder:
+        write_manifest(folder, "snapshot")
+
+
+def test_the_folder_behind_a_link_is_replaced_and_the_link_stays(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    with tables.fresh_folder(tmp_path / "link", force=True) as folder:
+        (folder / "a.txt").write_text("a")
+    assert (tmp_path / "link").is_symlink()
+    assert names(tmp_path) == ["link", "real", "real/a.txt"]
 
 
 def test_the_old_folder_survives_when_the_new_one_cannot_take_its_place(
@@ -194,7 +227,7 @@ def test_the_old_folder_survives_when_the_new_one_cannot_take_its_place(
 ) -> None:
     out = tmp_path / "out"
     out.mkdir()
-    (out / "old.txt").write_text("old")
+    (out / "a.txt").write_text("old")
     rename = Path.rename
 
     def die_at_the_new_one(self: Path, target: Path) -> Path:
@@ -203,9 +236,9 @@ def test_the_old_folder_survives_when_the_new_one_cannot_take_its_place(
         return rename(self, target)
 
     monkeypatch.setattr(Path, "rename", die_at_the_new_one)
-    with pytest.raises(BreakError), tables.fresh_folder(out, force=True):
-        pass
-    (survivor,) = tmp_path.rglob("old.txt")
+    with pytest.raises(BreakError), tables.fresh_folder(out, force=True) as folder:
+        (folder / "a.txt").write_text("new")
+    (survivor,) = tmp_path.rglob("a.txt")
     assert survivor.read_text() == "old"
 
 
