@@ -12,7 +12,7 @@ truth of a rendered world). Its digest is the SHA-256 of its `SHA256SUMS`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -231,7 +231,26 @@ def write_release(path: Path, release: Release, *, force: bool = False) -> str:
 
 
 def read_release(path: Path) -> Release:
-    """Read a release folder.
+    """Read a release folder whose files are those that its digest names.
+
+    Raises:
+        InputError: a file is missing, changed or not listed in `SHA256SUMS`; a frame, answer, box
+            or tube names a clip that is not there; or as for `read_unchecked`.
+    """
+    problems = tables.check_sums(path)
+    if problems:
+        more = f" (and {len(problems) - 1} more)" if problems[1:] else ""
+        raise InputError(f"{path}: {problems[0]}{more}; get it anew, or look with verify")
+    release = read_unchecked(path)
+    clips = {clip.clip_id for clip in release.clips}
+    for what, clip_id in _clips_named(release):
+        if clip_id not in clips:
+            raise InputError(f"{path}: {what} names clip {clip_id!r}, which is not in its clips")
+    return release
+
+
+def read_unchecked(path: Path) -> Release:
+    """Read a release folder as it stands, so that `verify` can list all that is wrong with it.
 
     Raises:
         InputError: it is no release of this format, a table has other columns, or a box cannot be.
@@ -273,6 +292,18 @@ def tubes_of(boxes: Mapping[tuple[str, int], Box]) -> tuple[Tube, ...]:
     for (clip_id, second), box in sorted(boxes.items()):
         grouped.setdefault(clip_id, {})[second] = box
     return tuple(Tube(clip_id, clip_id, mine) for clip_id, mine in grouped.items())
+
+
+def _clips_named(release: Release) -> Iterator[tuple[str, str]]:
+    """Yield each record that names a clip, in words, and the clip."""
+    for frame in release.frames:
+        yield f"frame {frame.clip_id}/{frame.second}", frame.clip_id
+    for answer in release.answers:
+        yield f"answer on frame {answer.clip_id}/{answer.second}", answer.clip_id
+    for clip_id, second in release.boxes:
+        yield f"box of frame {clip_id}/{second}", clip_id
+    for tube in release.tubes:
+        yield f"tube {tube.tube_id}", tube.clip_id
 
 
 def _frame_row(frame: Consensus) -> tables.Row:

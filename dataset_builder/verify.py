@@ -29,7 +29,7 @@ from dataset_builder.errors import InputError
 from dataset_builder.exporters.grounding_youtube import FOLDER, grounding_youtube_files
 from dataset_builder.fusion.boxes import UNION_MARGIN
 from dataset_builder.fusion.consensus import FusedFrame, fuse_frames
-from dataset_builder.release import Consensus, Release, counts_of, read_release, tubes_of
+from dataset_builder.release import Consensus, Release, counts_of, read_unchecked, tubes_of
 from dataset_builder.settings import BuildSettings, read_settings
 from dataset_builder.snapshot import FrameRow, answers_by_frame
 
@@ -67,7 +67,7 @@ def verify_release(path: Path) -> Verification:
     """
     findings = [_file_finding(problem) for problem in tables.check_sums(path)]
     try:
-        release = read_release(path)
+        release = read_unchecked(path)
     except InputError as error:
         findings.append(Finding("unreadable", path.name, str(error)))
         return Verification(None, tuple(findings), ("everything that the tables hold",))

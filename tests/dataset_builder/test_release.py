@@ -17,9 +17,9 @@ from dataset_builder.release import (
     tubes_of,
     write_release,
 )
-from dataset_builder.snapshot import read_snapshot
+from dataset_builder.snapshot import ANSWERS, read_snapshot
 
-SCHEMAS = {"frames": FRAMES, "boxes": BOXES, "tubes": TUBES}
+SCHEMAS = {"frames": FRAMES, "answers": ANSWERS, "boxes": BOXES, "tubes": TUBES}
 LEFT, RIGHT = Box(0, 0, 0.5, 1), Box(0.5, 0, 1, 1)
 
 
@@ -86,12 +86,35 @@ def test_a_box_that_stands_twice_is_refused(folder):
     path = folder / "data/boxes.parquet"
     rows = pq.read_table(path).to_pylist()
     tables.write_rows(path, BOXES, [*rows, rows[-1]])
+    tables.write_sums(folder)
     with pytest.raises(InputError, match=r"box .* stands twice"):
+        read_release(folder)
+
+
+def test_a_table_that_is_not_the_one_its_digest_names_is_refused(folder):
+    path = folder / "data/boxes.parquet"
+    rows = pq.read_table(path).to_pylist()
+    tables.write_rows(path, BOXES, [row | {"x1": row["x1"] / 2} for row in rows])
+    with pytest.raises(InputError, match=r"data/boxes.parquet: content differs from SHA256SUMS;"):
+        read_release(folder)
+    (folder / "extra.txt").write_text("more")
+    with pytest.raises(InputError, match=r"boxes.parquet: content differs.* \(and 1 more\)"):
+        read_release(folder)
+
+
+@pytest.mark.parametrize(
+    ("table", "what"),
+    [("frames", "frame"), ("answers", "answer on"), ("boxes", "box of"), ("tubes", "tube")],
+)
+def test_a_record_of_a_clip_that_is_not_there_is_refused_by_name(folder, table, what):
+    change_first(folder, table, clip_id="unknown")
+    with pytest.raises(InputError, match=f"{what} .*names clip 'unknown', which is not in"):
         read_release(folder)
 
 
 def test_a_manifest_without_a_field_is_refused_by_name(folder):
     path = folder / "manifest.json"
     path.write_text(path.read_text().replace('"left_out"', '"left_behind"'))
+    tables.write_sums(folder)
     with pytest.raises(InputError, match="'left_out' should be dict, got None"):
         read_release(folder)
