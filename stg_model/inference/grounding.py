@@ -30,6 +30,8 @@ logger = logging.getLogger(__name__)
 DEFAULT_MASK_THRESHOLD = 0.5
 """Alpha where no validation set gave one (R26)."""
 
+LOWEST_COSINE = -1.0
+
 
 @dataclass(frozen=True, slots=True)
 class VideoScores:
@@ -37,13 +39,14 @@ class VideoScores:
 
     `similarity_FJ` is the cosine of each second with each action, `heat_JFGG` the heat of each
     action in each second, on any scale; `actions` holds the pool without those whose words are
-    all unknown.
+    all unknown, which are `unheard`.
     """
 
     video_id: str
     actions: tuple[Action, ...]
     similarity_FJ: np.ndarray
     heat_JFGG: Tensor
+    unheard: tuple[Action, ...] = ()
 
 
 def pools_of(release: Release) -> dict[str, list[Action]]:
@@ -61,23 +64,24 @@ def score_video(
 ) -> VideoScores:
     """Score every second of a video against a pool of actions.
 
-    An action none of whose words the model has heard is left out with a warning.
+    An action none of whose words the model has heard is `unheard`, with a warning.
     """
     model, settings = checkpoint.model, checkpoint.settings
     queries = [(a, checkpoint.vocabulary.ids(a.description)) for a in actions]
     for action, words in queries:
         if not words:
             logger.warning(
-                "%s: action %r has no word of the training narration; left out",
+                "%s: action %r has no word of the training narration; it is never predicted",
                 video.video_id,
                 action.description,
             )
     known = [(action, words) for action, words in queries if words]
+    unheard = tuple(action for action, words in queries if not words)
     words_JK = padded_words([words for _, words in known])[: len(known)]
     tokens = model.backbone(patch_inputs(video.pixels, settings.network))
     if not known:
         empty = tokens.frames_FD.new_zeros(0, video.n_seconds, 1, 1)
-        return VideoScores(video.video_id, (), np.zeros((video.n_seconds, 0)), empty)
+        return VideoScores(video.video_id, (), np.zeros((video.n_seconds, 0)), empty, unheard)
     similarity_FJ = cosines(
         model.global_branch.frames(tokens.frames_FD),
         model.global_branch.sentences(*model.embed(words_JK)),
@@ -86,9 +90,8 @@ def score_video(
         similarity_FJ, settings.inference.smoothing_s, axis=0, mode="nearest"
     )
     heat_JFGG = heatmaps(model, tokens, words_JK, settings.inference)
-    return VideoScores(
-        video.video_id, tuple(action for action, _ in known), similarity_FJ, heat_JFGG
-    )
+    actions = tuple(action for action, _ in known)
+    return VideoScores(video.video_id, actions, similarity_FJ, heat_JFGG, unheard)
 
 
 def second_predictions(
@@ -96,19 +99,21 @@ def second_predictions(
 ) -> list[SecondPrediction]:
     """Choose each second's action: the most similar, or background where none is near enough.
 
+    Unheard actions get the lowest cosine, so that each action of the pool has a score.
+
     Args:
         scores: of one video.
         background_threshold: tau; None lets Otsu choose it from this video's best similarities.
     """
-    n_seconds = len(scores.similarity_FJ)
-    if not scores.actions:
-        return [SecondPrediction(scores.video_id, s, None, {}) for s in range(n_seconds)]
-    best_F = scores.similarity_FJ.max(axis=1)
+    best_F = scores.similarity_FJ.max(axis=1, initial=LOWEST_COSINE)
     tau = otsu(best_F) if background_threshold is None else background_threshold
+    lowest = {action.action_id: LOWEST_COSINE for action in scores.unheard}
     predictions = []
     for second, row_J in enumerate(scores.similarity_FJ):
-        chosen = scores.actions[int(row_J.argmax())].action_id if best_F[second] >= tau else None
-        by_action = {a.action_id: float(s) for a, s in zip(scores.actions, row_J, strict=True)}
+        is_action = scores.actions and best_F[second] >= tau
+        chosen = scores.actions[int(row_J.argmax())].action_id if is_action else None
+        heard = {a.action_id: float(s) for a, s in zip(scores.actions, row_J, strict=True)}
+        by_action = heard | lowest
         predictions.append(SecondPrediction(scores.video_id, second, chosen, by_action, float(tau)))
     return predictions
 

@@ -8,6 +8,8 @@ from dataset_builder.domain import Action, Clip, Segment, Video
 from dataset_builder.geometry import Box, Point
 from dataset_builder.release import Release
 from stg_model.config import Settings, load_settings
+from stg_model.evaluation.temporal import score_alignment
+from stg_model.evaluation.truth import TrueClip, VideoTruth
 from stg_model.features.store import VideoFeatures
 from stg_model.features.tiny import FrameTokens, patch_inputs
 from stg_model.inference.calibration import (
@@ -75,6 +77,19 @@ def test_otsu_finds_the_widest_gap_and_survives_equal_values():
 def test_a_pool_without_any_action_is_all_background():
     found = second_predictions(scores_of(np.zeros((2, 0)), torch.zeros(0, 2, 1, 1), ()), None)
     assert [second.action_id for second in found] == [None, None]
+    assert all(second.background is not None for second in found)
+
+
+def test_an_action_without_a_known_word_is_scored_lowest_so_that_the_release_can_be_aligned(video):
+    unheard = Action("bake", "bake bread")
+    for pool in ([unheard, CUT], [unheard]):
+        scores = score_video(checkpoint_of(), video, pool)
+        found = second_predictions(scores, None)
+        assert {second.scores["bake"] for second in found} == {-1.0}
+        assert "bake" not in {second.action_id for second in found}
+        truth = VideoTruth("v1", 21, (TrueClip("c", "bake", frozenset({3}), {}),))
+        records = {(second.video_id, second.second): second for second in found}
+        assert score_alignment([truth], records).n_clips == 1
 
 
 def test_points_are_given_once_for_each_second_and_action_that_exists():
