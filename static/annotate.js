@@ -285,6 +285,8 @@ document.addEventListener("keydown", (event) => {
 function moveCrosshair(event) {
   if (phase !== "armed" || entry.isBroken) return;
   event.preventDefault();
+  // A button clicked before keeps the focus, and would take the Enter meant for the cross-hair.
+  view.frame.focus({ preventScroll: true });
   crosshair = stepped(crosshair ?? CENTRE, event.key, event.shiftKey);
   view.showCrosshair(crosshair);
 }

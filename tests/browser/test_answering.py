@@ -162,6 +162,17 @@ def test_enter_on_a_button_presses_the_button(annotator):
     assert annotator.answers() == []
 
 
+def test_enter_answers_at_the_cross_hair_after_a_click_on_a_button(annotator):
+    first = annotator.frame_id
+    annotator.page.locator("#not-visible").click()
+    second = annotator.wait_for_frame(after=first)
+    annotator.page.wait_for_timeout(450)  # longer than one "not visible" holds back the next
+    annotator.page.keyboard.press("ArrowRight")
+    annotator.press("Enter")
+    row = last(annotator.answers())
+    assert (row["frame_id"], row["x"], row["y"]) == (second, 0.51, 0.5)
+
+
 def test_help_opens_with_a_question_mark(annotator):
     annotator.page.keyboard.press("?")
     expect(annotator.page.get_by_role("heading", name="How it works")).to_be_visible()
