@@ -269,12 +269,14 @@ const KEYS = {
 
 document.addEventListener("keydown", (event) => {
   lastInputAt = performance.now();
+  const isOnButton = event.target instanceof HTMLButtonElement;
+  // The browser would press the button again for every repeat of a key that is held down.
+  if (event.repeat && isOnButton && event.key === "Enter") event.preventDefault();
   if (event.ctrlKey || event.metaKey || event.altKey || view.hasDialog()) return;
   if (isArrow(event.key)) {
     moveCrosshair(event);
     return;
   }
-  const isOnButton = event.target instanceof HTMLButtonElement;
   if (event.repeat || (event.key === "Enter" && isOnButton)) return;
   const act = KEYS[event.key.length === 1 ? event.key.toLowerCase() : event.key];
   if (!act) return;

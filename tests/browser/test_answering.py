@@ -173,6 +173,18 @@ def test_enter_answers_at_the_cross_hair_after_a_click_on_a_button(annotator):
     assert (row["frame_id"], row["x"], row["y"]) == (second, 0.51, 0.5)
 
 
+def test_enter_held_down_on_a_button_answers_one_frame(annotator):
+    first = annotator.frame_id
+    annotator.page.locator("#not-visible").focus()
+    annotator.page.keyboard.down("Enter")
+    for _ in range(8):  # as the system repeats it, past the 400 ms of the arming rule
+        annotator.page.wait_for_timeout(80)
+        annotator.page.keyboard.down("Enter")
+    annotator.page.keyboard.up("Enter")
+    annotator.wait_for_frame(after=first)
+    assert [row["frame_id"] for row in annotator.answers()] == [first]
+
+
 def test_help_opens_with_a_question_mark(annotator):
     annotator.page.keyboard.press("?")
     expect(annotator.page.get_by_role("heading", name="How it works")).to_be_visible()
