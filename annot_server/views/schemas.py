@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from marshmallow import EXCLUDE, Schema, fields, validate
+from marshmallow import EXCLUDE, Schema, ValidationError, fields, validate
 
 from annot_server.answers import Details
 from annot_server.models import POINTERS, ROLES, SKIP_REASONS
@@ -101,11 +101,17 @@ class AnswerHeadersSchema(Schema):
     )
 
 
+def refuse_unstorable(value: str) -> None:
+    """Refuse text that no database takes: half a surrogate pair, or a zero character."""
+    if any(char == "\0" or "\ud800" <= char <= "\udfff" for char in value):
+        raise ValidationError("Has a zero character or half a surrogate pair.")
+
+
 class SkipSchema(Schema):
     """Why a frame is passed on."""
 
     reason = fields.String(required=True, validate=validate.OneOf(SKIP_REASONS))
-    comment = fields.String(allow_none=True, validate=validate.Length(max=500))
+    comment = fields.String(allow_none=True, validate=[validate.Length(max=500), refuse_unstorable])
 
 
 class LeaseRequestSchema(Schema):

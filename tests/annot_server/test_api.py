@@ -287,6 +287,8 @@ def test_a_missing_or_strange_key_is_refused(project, sign_in, key) -> None:
         ("frames/1/skips", {"reason": "bored"}, "reason: Must be one of: cannot_tell"),
         ("frames/1/skips", {}, "reason: Missing data"),
         ("frames/1/skips", {"reason": "other", "comment": "x" * 501}, "comment: Longer than"),
+        ("frames/1/skips", {"reason": "other", "comment": "a\ud83d"}, "comment: Has a zero"),
+        ("frames/1/skips", {"reason": "other", "comment": "a\0b"}, "comment: Has a zero"),
         ("leases", {"after_lease_id": True}, "after_lease_id: Not a valid integer."),
         ("leases", {"not_lease_id": 3}, "not_lease_id: Unknown field."),
     ],
