@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
+import os
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from dataset_builder import frames
@@ -72,7 +73,12 @@ def ground_video(
 
     Returns:
         How many seconds and how many points were written.
+
+    Raises:
+        InputError: there is no such file.
     """
+    if not video.is_file():
+        raise InputError(f"{video}: is no file; --video takes one video (--videos takes a folder)")
     ((video_id, file),) = frames.find_videos(video).items()
     features = read_features(file, video_id, checkpoint.settings.features)
     seconds, points = _predict(checkpoint, features, actions, ())
@@ -103,10 +109,16 @@ def actions_from(text: str) -> tuple[Action, ...]:
     ['cut-carrot', 'stir-soup']
 
     Raises:
-        InputError: there is none, or a phrase holds no letter.
+        InputError: there is none, a phrase holds no letter, or the file is not UTF-8 text.
     """
-    path = Path(text)
-    phrases = path.read_text(encoding="utf-8").splitlines() if path.is_file() else text.split(",")
+    # A long list is no possible file name; `os.path` says so where `Path` would raise.
+    if os.path.isfile(text):
+        try:
+            phrases = Path(text).read_text(encoding="utf-8").splitlines()
+        except (OSError, UnicodeDecodeError) as error:
+            raise InputError(f"{text}: cannot be read as UTF-8 text ({error})") from error
+    else:
+        phrases = text.split(",")
     found = {action_id_for(p): p.strip() for p in phrases if p.strip()}
     if not found:
         raise InputError(f"{text!r}: no action; give phrases between commas or a file of phrases")
@@ -117,10 +129,11 @@ def _predict(
     checkpoint: Checkpoint,
     video: VideoFeatures,
     pool: Sequence[Action],
-    wanted: Iterable[tuple[int, str]],
+    wanted: Collection[tuple[int, str]],
 ) -> tuple[list[SecondPrediction], list[PointPrediction]]:
     settings = checkpoint.settings.inference
     scores = score_video(checkpoint, video, pool)
-    seconds = second_predictions(scores, settings.background_threshold)
+    n_wanted = max((second + 1 for second, _ in wanted), default=0)
+    seconds = second_predictions(scores, settings.background_threshold, n_wanted)
     chosen = [(s.second, s.action_id) for s in seconds if s.action_id is not None]
     return seconds, point_predictions(scores, [*wanted, *chosen], settings.mask_threshold)

@@ -19,6 +19,7 @@ from dataset_builder.prelabels import read_prelabels
 from dataset_builder.release import Consensus, Release, write_release
 from dataset_builder.tables import sha256_file
 from stg_model.cli import main
+from stg_model.inference.predicting import actions_from
 from stg_model.training.checkpoint import load_checkpoint
 
 SMALL = [
@@ -237,6 +238,35 @@ def test_ground_takes_one_video_and_a_list_of_actions(trained, world, tmp_path):
     predictions = read_predictions(output)
     assert set(predictions.seconds) == {("v2", second) for second in range(30)}
     assert set(predictions.seconds["v2", 0].scores) == {"cut-carrot", "stir-soup"}
+
+
+def test_a_list_of_actions_may_be_longer_than_a_file_name():
+    phrases = [f"cut vegetable {number}" for number in range(30)]
+    found = actions_from(", ".join(phrases))
+    assert {action.description for action in found} == set(phrases)
+
+
+@pytest.mark.parametrize(
+    ("video", "message"),
+    [
+        ("v0.mp4", "latin.txt: cannot be read as UTF-8 text"),
+        ("", "is no file; --video takes one video"),
+        ("none.mp4", "none.mp4: is no file; --video takes one video"),
+    ],
+)
+def test_ground_refuses_what_is_no_video_or_no_text_in_one_clear_line(
+    trained, world, tmp_path, video, message
+):
+    latin = tmp_path / "latin.txt"
+    latin.write_bytes("cut purée".encode("latin-1"))
+    result = run(
+        *("ground", trained[0], "--video", world / "videos" / video),
+        *("--actions", latin if video == "v0.mp4" else "cut carrot"),
+        *("--output", tmp_path / "p.jsonl"),
+    )
+    assert result.exit_code == 1
+    assert message in result.stderr
+    assert result.stderr.count("\n") == 1
 
 
 def test_ground_needs_a_release_or_a_video(trained, tmp_path):
