@@ -1,5 +1,7 @@
 /**
- * Answers on their way to the server: sent in order, one at a time, retried until they arrive.
+ * Answers on their way to the server: sent in order, one at a time, retried until they arrive. One
+ * that the server fails on lets the others pass: each is about another frame, so that their order
+ * means nothing.
  *
  * Kept in memory: nothing is lost while the page stays open. Each carries an idempotency key, so
  * that one which arrived although its reply was lost is stored once.
@@ -8,6 +10,8 @@
 import { call, isWorthRetrying } from "./api.js";
 
 const RETRY_AFTER_MS = [500, 1000, 2000, 4000, 8000];
+/** After this many failures of the server, and as many again, an item goes behind the others. */
+const FAILURES_TO_PASS = 3;
 
 export class Outbox {
   #items = [];
@@ -37,7 +41,7 @@ export class Outbox {
    *   spoken, and `stalled` resolves when a try has failed.
    */
   add(path, body, { isAnswer }) {
-    const item = { path, body, isAnswer, key: newKey(), attempts: 0 };
+    const item = { path, body, isAnswer, key: newKey(), attempts: 0, failures: 0 };
     item.settled = new Promise((resolve) => {
       item.resolve = resolve;
     });
@@ -78,9 +82,10 @@ export class Outbox {
     if (this.#isRunning) return;
     this.#isRunning = true;
     while (this.#items.length > 0) {
-      const item = this.#items[0];
+      const item = this.#next();
       item.attempts += 1;
       const reply = await post(item);
+      if (reply.status >= 500) item.failures += 1;
       if (isWorthRetrying(reply.status)) {
         const isRefused = reply.status === 401 || reply.status === 403;
         this.trouble = isRefused ? "signed_out" : "offline";
@@ -89,12 +94,18 @@ export class Outbox {
         await this.#pause(item.attempts);
       } else {
         this.trouble = null;
-        this.#items.shift();
+        this.#items.splice(this.#items.indexOf(item), 1);
         item.resolve(reply);
         this.#changed();
       }
     }
     this.#isRunning = false;
+  }
+
+  /** The first of those that the server has failed on least. */
+  #next() {
+    const rank = (item) => Math.floor(item.failures / FAILURES_TO_PASS);
+    return this.#items.reduce((best, item) => (rank(item) < rank(best) ? item : best));
   }
 
   #pause(attempts) {

@@ -71,6 +71,31 @@ def test_an_answer_is_kept_while_the_server_is_out_of_order(annotator):
     assert len(set(answers)) == 1, "one key for one answer"
 
 
+def test_an_answer_that_the_server_fails_on_lets_the_others_pass(annotator):
+    stuck = re.compile(f"/frames/{annotator.frame_id}/answers")
+    annotator.page.route(stuck, lambda route: route.fulfill(status=500, body="{}"))
+    first = annotator.click(0.3, 0.5)
+    others = [annotator.click(0.5, 0.5), annotator.click(0.7, 0.5)]
+    annotator.page.wait_for_function("() => document.body.dataset.unsent === '1'")
+    annotator.page.unroute(stuck)
+    assert frames_of(annotator.answers()) == [*others, first]
+
+
+def test_half_an_emoji_in_a_comment_does_not_cost_the_skip(annotator):
+    skipped = annotator.frame_id
+    annotator.page.keyboard.press("s")
+    annotator.page.keyboard.press("4")
+    annotator.page.evaluate("document.querySelector('#comment').value = 'two \\ud83d'")
+    annotator.page.get_by_role("button", name="Skip this frame").click()
+    annotator.wait_for_frame(after=skipped)
+    annotator.wait_until_saved()
+    (skip,) = annotator.server.rows(
+        "SELECT comment FROM skips JOIN people ON people.id = person_id WHERE name = ?",
+        annotator.name,
+    )
+    assert skip["comment"] == "two \ufffd"
+
+
 def test_signed_out_the_answers_stay_until_signed_in_again(annotator):
     context = annotator.page.context
     cookies = context.cookies()
