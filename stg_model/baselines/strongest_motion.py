@@ -1,8 +1,9 @@
 """The place that changes most within a quarter of a second.
 
-Two frames, at `s` and `s + 0.25`, both 56x56 and grey; their absolute difference, averaged over
-every square of 9x9 pixels (a sixth of the frame's sides; the edge is repeated outward), is largest
-somewhere: the centre of that square is the answer. Where nothing moved it is the frame's middle.
+Two frames, at `s` and `s + 0.25` (at most the video's end), both 56x56 and grey; their absolute
+difference, averaged over every square of 9x9 pixels (a sixth of the frame's sides; the edge is
+repeated outward), is largest somewhere: the centre of that square is the answer. Where nothing
+moved it is the frame's middle.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from scipy.ndimage import uniform_filter
 
 from dataset_builder import console
 from dataset_builder.errors import InputError
-from dataset_builder.frames import read_frames_at
+from dataset_builder.frames import probe_video, read_frames_at
 from dataset_builder.geometry import Point
 from dataset_builder.predictions import PointPrediction, Predictions, System
 from dataset_builder.release import Release
@@ -57,7 +58,8 @@ def strongest_motion(
 
 def motion_points(path: Path, seconds: list[int]) -> list[Point]:
     """Return where each second moves most."""
-    times = [time for second in seconds for time in (second, second + STEP_S)]
+    end_s = probe_video(path).duration_s
+    times = [time for second in seconds for time in (second, min(second + STEP_S, end_s))]
     frames = read_frames_at(path, times, (SIDE_PX, SIDE_PX)).astype(np.float64).mean(axis=-1)
     return [
         strongest(before, after) for before, after in zip(frames[::2], frames[1::2], strict=True)

@@ -3,6 +3,9 @@
 A file holds `pixels` (seconds, 2, side, side, 3) uint8: the frame at each whole second and the one
 shown a moment later, upright, squeezed to a square. Its header holds the settings' digest and the
 source's SHA-256, so that a file is made again exactly when one of them changed (R17).
+
+A frame may lie a moment after the video's end (`OUTSIDE_TOLERANCE_S`), so seconds that begin there
+are read too. They serve points of such frames alone.
 """
 
 from __future__ import annotations
@@ -20,25 +23,30 @@ import safetensors.numpy
 
 from dataset_builder import frames, tables
 from dataset_builder.errors import InputError, VideoError
+from dataset_builder.video_readers import OUTSIDE_TOLERANCE_S
 from stg_model.config import FeatureSettings, digest_of
 
 logger = logging.getLogger(__name__)
 
-FORMAT_VERSION = "1"
+FORMAT_VERSION = "2"
 
 
 @dataclass(frozen=True, slots=True)
 class VideoFeatures:
-    """What was read of one video: `pixels` is `(seconds, 2, side, side, 3)` uint8."""
+    """What was read of one video: `pixels` is `(seconds, 2, side, side, 3)` uint8.
+
+    The last `n_past` seconds begin after the video's end.
+    """
 
     video_id: str
     source_sha256: str
     pixels: np.ndarray
+    n_past: int = 0
 
     @property
     def n_seconds(self) -> int:
-        """Whole seconds 0..n-1 have features."""
-        return len(self.pixels)
+        """Whole seconds 0..n-1 begin before the video's end."""
+        return len(self.pixels) - self.n_past
 
 
 def read_features(
@@ -50,7 +58,9 @@ def read_features(
         VideoError: the video cannot be opened or decoded.
     """
     probe = frames.probe_video(path)
-    seconds = np.arange(max(1, math.ceil(probe.duration_s - 1e-6)))
+    n_seconds = max(1, math.ceil(probe.duration_s - 1e-6))
+    n_past = max(0, math.floor(probe.duration_s + OUTSIDE_TOLERANCE_S) + 1 - n_seconds)
+    seconds = np.arange(n_seconds + n_past)
     later_s = np.minimum(seconds + settings.sub_frame_s, probe.duration_s)
     times_s = np.stack([seconds, later_s], axis=1).ravel()
     side = settings.frame_px
@@ -59,6 +69,7 @@ def read_features(
         video_id,
         source_sha256 or tables.sha256_file(path),
         pixels.reshape(len(seconds), 2, side, side, 3),
+        n_past,
     )
 
 
@@ -100,6 +111,7 @@ def save_features(file: Path, features: VideoFeatures, settings: FeatureSettings
         "source_sha256": features.source_sha256,
         "settings": json.dumps(asdict(settings), sort_keys=True),
         "settings_digest": digest_of(settings),
+        "n_past": str(features.n_past),
     }
     with tables.replaced_file(file) as temporary:
         safetensors.numpy.save_file({"pixels": features.pixels}, temporary, metadata=header)
@@ -118,7 +130,9 @@ def load_features(
                 "settings_digest": digest_of(settings),
             }
             if wanted.items() <= header.items():
-                return VideoFeatures(header["video_id"], source_sha256, stored.get_tensor("pixels"))
+                pixels = stored.get_tensor("pixels")
+                n_past = int(header["n_past"])
+                return VideoFeatures(header["video_id"], source_sha256, pixels, n_past)
     except FileNotFoundError:
         return None
     except (OSError, safetensors.SafetensorError) as error:

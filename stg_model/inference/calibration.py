@@ -21,7 +21,13 @@ from dataset_builder.geometry import Box, box_iou
 from dataset_builder.release import Release, read_release
 from stg_model.config import InferenceSettings
 from stg_model.features.store import VideoFeatures, extract_features
-from stg_model.inference.grounding import VideoScores, places_at, pools_of, score_video
+from stg_model.inference.grounding import (
+    LOWEST_COSINE,
+    VideoScores,
+    places_at,
+    pools_of,
+    score_video,
+)
 from stg_model.inference.predicting import videos_of
 from stg_model.training.checkpoint import Checkpoint
 
@@ -87,7 +93,7 @@ def calibrate(
     chosen = checkpoint.settings.inference
 
     label = np.concatenate([_label_row(s, labels.get(s.video_id, {})) for s in scored])
-    best = np.concatenate([s.similarity_FJ.max(axis=1, initial=-1) for s in scored])
+    best = np.concatenate([_inside(s).max(axis=1, initial=LOWEST_COSINE) for s in scored])
     predicted = np.concatenate([_best_actions(s) for s in scored])
     tau, f1 = best_background_threshold(label, best, predicted)
     if chosen.background_threshold is not None:
@@ -220,12 +226,17 @@ def _labels_by_video(release: Release) -> dict[str, dict[int, str]]:
 
 
 def _label_row(scores: VideoScores, labels: Mapping[int, str]) -> np.ndarray:
-    return np.array([labels.get(s, "") for s in range(len(scores.similarity_FJ))], dtype=object)
+    return np.array([labels.get(s, "") for s in range(scores.n_seconds)], dtype=object)
+
+
+def _inside(scores: VideoScores) -> np.ndarray:
+    """Return the similarities of the video's own seconds."""
+    return scores.similarity_FJ[: scores.n_seconds]
 
 
 def _best_actions(scores: VideoScores) -> np.ndarray:
     if not scores.actions:
-        return np.full(len(scores.similarity_FJ), "", dtype=object)
+        return np.full(scores.n_seconds, "", dtype=object)
     ids = np.array([action.action_id for action in scores.actions], dtype=object)
-    best: np.ndarray = ids[scores.similarity_FJ.argmax(axis=1)]
+    best: np.ndarray = ids[_inside(scores).argmax(axis=1)]
     return best

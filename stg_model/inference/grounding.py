@@ -39,7 +39,7 @@ class VideoScores:
 
     `similarity_FJ` is the cosine of each second with each action, `heat_JFGG` the heat of each
     action in each second, on any scale; `actions` holds the pool without those whose words are
-    all unknown, which are `unheard`.
+    all unknown, which are `unheard`. The last `n_past` seconds begin after the video's end.
     """
 
     video_id: str
@@ -47,6 +47,12 @@ class VideoScores:
     similarity_FJ: np.ndarray
     heat_JFGG: Tensor
     unheard: tuple[Action, ...] = ()
+    n_past: int = 0
+
+    @property
+    def n_seconds(self) -> int:
+        """Whole seconds 0..n-1 begin before the video's end."""
+        return len(self.similarity_FJ) - self.n_past
 
 
 def pools_of(release: Release) -> dict[str, list[Action]]:
@@ -80,8 +86,10 @@ def score_video(
     words_JK = padded_words([words for _, words in known])[: len(known)]
     tokens = model.backbone(patch_inputs(video.pixels, settings.network))
     if not known:
-        empty = tokens.frames_FD.new_zeros(0, video.n_seconds, 1, 1)
-        return VideoScores(video.video_id, (), np.zeros((video.n_seconds, 0)), empty, unheard)
+        n_scored = len(video.pixels)
+        empty = tokens.frames_FD.new_zeros(0, n_scored, 1, 1)
+        none = np.zeros((n_scored, 0))
+        return VideoScores(video.video_id, (), none, empty, unheard, video.n_past)
     similarity_FJ = cosines(
         model.global_branch.frames(tokens.frames_FD),
         model.global_branch.sentences(*model.embed(words_JK)),
@@ -91,11 +99,11 @@ def score_video(
     )
     heat_JFGG = heatmaps(model, tokens, words_JK, settings.inference)
     actions = tuple(action for action, _ in known)
-    return VideoScores(video.video_id, actions, similarity_FJ, heat_JFGG, unheard)
+    return VideoScores(video.video_id, actions, similarity_FJ, heat_JFGG, unheard, video.n_past)
 
 
 def second_predictions(
-    scores: VideoScores, background_threshold: float | None
+    scores: VideoScores, background_threshold: float | None, n_seconds: int = 0
 ) -> list[SecondPrediction]:
     """Choose each second's action: the most similar, or background where none is near enough.
 
@@ -104,12 +112,14 @@ def second_predictions(
     Args:
         scores: of one video.
         background_threshold: tau; None lets Otsu choose it from this video's best similarities.
+        n_seconds: seconds to label where frames need more than the video's own.
     """
-    best_F = scores.similarity_FJ.max(axis=1, initial=LOWEST_COSINE)
+    similarity_FJ = scores.similarity_FJ[: max(scores.n_seconds, n_seconds)]
+    best_F = similarity_FJ.max(axis=1, initial=LOWEST_COSINE)
     tau = otsu(best_F) if background_threshold is None else background_threshold
     lowest = {action.action_id: LOWEST_COSINE for action in scores.unheard}
     predictions = []
-    for second, row_J in enumerate(scores.similarity_FJ):
+    for second, row_J in enumerate(similarity_FJ):
         is_action = scores.actions and best_F[second] >= tau
         chosen = scores.actions[int(row_J.argmax())].action_id if is_action else None
         heard = {a.action_id: float(s) for a, s in zip(scores.actions, row_J, strict=True)}

@@ -80,7 +80,7 @@ def learn(
         NarratedVideo(
             video.video_id,
             video.source_sha256,
-            patch_inputs(video.pixels, settings.network),
+            patch_inputs(video.pixels[: video.n_seconds], settings.network),
             narration[video.video_id],
         )
         for video in progress(extracted, "features", total=len(shared))

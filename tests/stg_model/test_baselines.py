@@ -53,13 +53,16 @@ def release_of(n_videos: int = 2) -> Release:
     )
 
 
-def film(path: Path, corners: dict[int, tuple[int, int]]) -> Path:
-    """Write an H.264 file on which a square jumps, each second near its corner (x, y) in pixels."""
+def film(path: Path, corners: dict[int, tuple[int, int]], n_cut: int = 0) -> Path:
+    """Write an H.264 file on which a square jumps, each second near its corner (x, y) in pixels.
+
+    The last `n_cut` pictures are not in it.
+    """
     backdrop = np.random.default_rng(0).integers(80, 120, (HEIGHT, WIDTH, 3), dtype=np.uint8)
     with av.open(str(path), "w") as container:
         stream = container.add_stream("libx264", rate=RATE)
         stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
-        for n in range(RATE * N_SECONDS):
+        for n in range(RATE * N_SECONDS - n_cut):
             image = backdrop.copy()
             if n // RATE in corners:
                 x, y = corners[n // RATE]
@@ -137,6 +140,13 @@ def test_the_motion_is_found_in_a_real_video_second_by_second(tmp_path):
         x, y = corners[second]
         assert point.x * WIDTH == pytest.approx(x + 18, abs=20)
         assert point.y * HEIGHT == pytest.approx(y + 8, abs=20)
+
+
+def test_a_frame_just_past_the_videos_end_has_an_answer_too(tmp_path):
+    path = film(tmp_path / "v0.mp4", {3: (10, 96)}, n_cut=3)  # 3.625 s
+    found = motion_points(path, [N_SECONDS - 1, N_SECONDS])
+    assert found[0].x < 0.5 < found[0].y
+    assert found[1] == Point(0.5, 0.5)  # one picture against itself
 
 
 def test_the_motion_baseline_answers_every_frame_from_its_own_video(tmp_path):

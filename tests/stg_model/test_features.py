@@ -8,7 +8,8 @@ import pytest
 import safetensors
 import torch
 
-from dataset_builder.errors import InputError
+from dataset_builder import frames
+from dataset_builder.errors import InputError, VideoError
 from stg_model.config import FeatureSettings, NetworkSettings
 from stg_model.features.store import extract_features, load_features, read_features
 from stg_model.features.tiny import COLOUR_SCALE, TinyBackbone, patch_inputs
@@ -16,12 +17,12 @@ from stg_model.features.tiny import COLOUR_SCALE, TinyBackbone, patch_inputs
 SETTINGS = FeatureSettings()
 
 
-def write_video(path, n_seconds=3, fps=8):
+def write_video(path, n_seconds=3.0, fps=8):
     """Write a video whose picture k has the grey level 10 + 3 k in its left half."""
     with av.open(str(path), "w") as container:
         stream = container.add_stream("libx264", rate=fps)
         stream.width, stream.height, stream.pix_fmt = 112, 56, "yuv420p"
-        for number in range(n_seconds * fps):
+        for number in range(round(n_seconds * fps)):
             image = np.zeros((56, 112, 3), np.uint8)
             image[:, :56] = 10 + 3 * number
             for packet in stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")):
@@ -40,11 +41,29 @@ def video(tmp_path):
 
 def test_a_second_holds_the_frame_on_it_and_the_one_a_moment_later(video):
     features = read_features(video, "v1", SETTINGS)
-    assert features.pixels.shape == (3, 2, 56, 56, 3)
-    left = features.pixels[:, :, 10:46, 4:20].mean((2, 3, 4))
+    assert features.n_seconds == 3
+    left = features.pixels[:3, :, 10:46, 4:20].mean((2, 3, 4))
     want = 10 + 3 * np.array([[0, 2], [8, 10], [16, 18]])
     assert np.abs(left - want).max() < 3
     assert features.pixels[:, :, 10:46, 36:52].max() < 8
+
+
+@pytest.mark.parametrize(
+    ("duration_s", "n_seconds", "n_past"),
+    [(2.375, 3, 0), (2.625, 3, 1), (3.0, 3, 1), (0.25, 1, 0), (0.75, 1, 1)],
+)
+def test_features_run_through_every_second_that_a_frame_may_have(
+    tmp_path, duration_s, n_seconds, n_past
+):
+    path = tmp_path / "v1.mp4"
+    write_video(path, duration_s)
+    for _ in range(2):  # from the video, then from the store
+        (features,) = extract_features({"v1": path}, tmp_path / "store", SETTINGS)
+        assert (features.n_seconds, features.n_past) == (n_seconds, n_past)
+        assert len(features.pixels) == n_seconds + n_past
+        frames.read_frames_at(path, [n_seconds + n_past - 1])
+        with pytest.raises(VideoError):
+            frames.read_frames_at(path, [n_seconds + n_past])
 
 
 def test_features_come_from_the_store_once_they_are_there(video, tmp_path, monkeypatch):

@@ -179,6 +179,18 @@ def test_an_action_without_a_known_word_is_left_out_with_a_warning(video, caplog
     assert score_video(checkpoint_of(), video, [Action("x", "x")]).similarity_FJ.shape == (21, 0)
 
 
+def test_seconds_past_the_end_have_points_but_labels_only_where_a_frame_needs_one(video):
+    longer = replace(video, n_past=1)
+    scores = score_video(checkpoint_of(), longer, [CUT, STIR])
+    assert [p.second for p in point_predictions(scores, [(20, "cut-carrot")], None)] == [20]
+    assert len(second_predictions(scores, 0.5)) == 20
+    assert len(second_predictions(scores, 0.5, 21)) == 21
+    shorter = score_video(checkpoint_of(), replace(video, pixels=video.pixels[:20]), [CUT, STIR])
+    ours, theirs = (second_predictions(s, None) for s in (scores, shorter))
+    assert [s.action_id for s in ours] == [s.action_id for s in theirs]
+    assert ours[0].background == pytest.approx(theirs[0].background, abs=1e-6)
+
+
 def test_smoothing_averages_the_scores_of_neighbouring_seconds(video):
     plain = score_video(checkpoint_of(), video, [CUT]).similarity_FJ[:, 0]
     smooth = score_video(checkpoint_of("inference.smoothing_s=3"), video, [CUT]).similarity_FJ[:, 0]
@@ -259,6 +271,16 @@ def test_calibration_fills_both_thresholds_and_reports_what_it_saw(video):
     assert (figures["n_seconds"], figures["n_boxes"]) == (21, 2)
     assert 0 <= figures["auc"] <= 1
     assert set(figures["pointing"]) == {"rollout", "global_patches", "global_shares", "product"}
+
+
+def test_calibration_leaves_seconds_past_the_end_alone(video):
+    figures = [
+        calibrate(checkpoint_of(), [one], release_of({})).trained_on["validation"]
+        for one in (replace(video, n_past=1), replace(video, pixels=video.pixels[:20]))
+    ]
+    assert figures[0]["n_seconds"] == figures[1]["n_seconds"] == 20
+    for name in ("auc", "frame_f1", "background_threshold"):
+        assert figures[0][name] == pytest.approx(figures[1][name], abs=1e-6)
 
 
 def test_a_threshold_that_was_set_stays(video):
