@@ -385,9 +385,12 @@ addEventListener("pagehide", () => {
   outbox.sendAllLater();
   queue.release();
 });
-addEventListener("pageshow", (event) => {
+addEventListener("pageshow", async (event) => {
+  if (!event.persisted) return;
   // Back from the browser's cache: the leases were given back when the page was left.
-  if (event.persisted) location.reload();
+  outbox.retryNow();
+  await outbox.emptied();
+  location.reload();
 });
 
 waitForNext();

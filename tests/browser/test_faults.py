@@ -225,6 +225,22 @@ def test_answers_given_just_before_the_page_closes_arrive(annotator):
     page.unroute(ANSWERS)
 
 
+def test_a_page_back_from_the_cache_saves_its_answers_before_it_loads_anew(annotator):
+    page = annotator.page
+    page.context.set_offline(True)
+    clicked = annotator.click(0.3, 0.5)
+    page.evaluate("window.isSamePage = true")
+    page.evaluate(
+        "dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true })), undefined"
+    )
+    page.wait_for_timeout(300)
+    assert page.evaluate("window.isSamePage"), "the answers are in this page's memory only"
+    page.context.set_offline(False)
+    page.wait_for_function("() => !window.isSamePage")
+    annotator.wait_for_frame()
+    assert frames_of(annotator.answers()) == [clicked]
+
+
 def test_undo_while_the_next_frame_is_awaited_shows_each_frame_once(annotator):
     page = annotator.page
     asked, held = [], []
