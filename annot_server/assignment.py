@@ -65,17 +65,18 @@ OPEN_FRAMES_OF_CLIP = (
     .limit(bindparam("n"))
 )
 FIRST_CLIP = (
-    select(Frame.clip_id)
-    .join(Clip)
+    select(Clip.clip_id)
+    .join(Frame)
     .where(
         Clip.priority == bindparam("priority"),
-        Frame.clip_id.not_in(bindparam("tried", expanding=True)),
+        Clip.clip_id.not_in(bindparam("tried", expanding=True)),
         IS_OPEN,
     )
-    .order_by(Frame.clip_id)
+    .order_by(Clip.clip_id)  # not Frame.clip_id: SQLite would sort every open frame for it
     .limit(1)
 )
-FIRST_CLIP_FROM = FIRST_CLIP.where(Frame.clip_id >= bindparam("start"))
+FIRST_CLIP_FROM = FIRST_CLIP.where(Clip.clip_id >= bindparam("start"))
+FIRST_CLIP_BEFORE = FIRST_CLIP.where(Clip.clip_id < bindparam("start"))
 PRIORITIES = select(Clip.priority).distinct().order_by(Clip.priority.desc())
 LAST_CLIP = (
     select(Lease.clip_id).where(Lease.person_id == PERSON_ID).order_by(Lease.id.desc()).limit(1)
@@ -118,7 +119,7 @@ def next_lease(
     """Give a person their next frames, or None when there is no work for them.
 
     A live lease with open frames comes back, renewed. With `after_lease_id` that one is passed over
-    and a second one is given, so that a page can prefetch; nobody holds more than two.
+    and a second one is given, so that a page can prefetch.
 
     Raises:
         NotFoundError: the person never had `after_lease_id`.
@@ -157,7 +158,7 @@ def _clips_with_work(session: Session, person_id: int, now: datetime) -> Iterato
     tried: list[str] = []
     for priority in session.scalars(PRIORITIES).all():
         values = {"priority": priority, "person_id": person_id, "now": now, "start": start}
-        for first in (FIRST_CLIP_FROM, FIRST_CLIP):
+        for first in (FIRST_CLIP_FROM, FIRST_CLIP_BEFORE):
             while clip_id := session.scalar(first, {**values, "tried": tried}):
                 yield clip_id
                 tried.append(clip_id)

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from sqlalchemy import func, select, update
+from sqlalchemy import event, func, select, update
 
 from annot_server.answers import give_answer, skip_frame
 from annot_server.assignment import next_lease
@@ -85,6 +85,31 @@ def test_a_lease_stays_within_one_clip(project, lease) -> None:
     project.add_clip(2, video_id="v1")
     project.add_clip(2, video_id="v2")
     assert len(lease("Ada").frames) == 2
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_the_search_for_a_clip_follows_its_index_and_sorts_nothing(server, project, lease) -> None:
+    project.add_clip(1, redundancy=1)
+    lease("Ada")
+    asked = []
+
+    def note(_connection, _cursor, statement, values, _context, _many) -> None:
+        if "clips.priority = ?" in statement:
+            asked.append((statement, values))
+
+    engine = server.database.engine
+    event.listen(engine, "before_cursor_execute", note)
+    assert lease("Bo") is None
+    event.remove(engine, "before_cursor_execute", note)
+    assert len(asked) == 2, "from the last clip onward, then from the first"
+    with engine.connect() as connection:
+        for statement, values in asked:
+            plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values).all()
+            steps = [row[-1] for row in plan]
+            assert not [step for step in steps if "TEMP B-TREE" in step], steps
+            # Both bounds: what the first search walked over is not walked over again.
+            bounded = "ix_clips_priority_clip_id (priority=? AND clip_id"
+            assert any(bounded in step for step in steps), steps
 
 
 def test_the_clip_of_higher_priority_comes_first(server, project, lease) -> None:
