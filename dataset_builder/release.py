@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -253,7 +254,7 @@ def read_unchecked(path: Path) -> Release:
     """Read a release folder as it stands, so that `verify` can list all that is wrong with it.
 
     Raises:
-        InputError: it is no release of this format, a table has other columns, or a box cannot be.
+        InputError: it is no release of this format, a table has other columns, or a row cannot be.
     """
     manifest = read_manifest(path, FORMAT, FORMAT_VERSION)
     for name, kind in _MANIFEST_FIELDS.items():
@@ -265,6 +266,8 @@ def read_unchecked(path: Path) -> Release:
     videos, actions, clips = read_subject_tables(path)
     boxes, rules = _read_boxes(path / "data/boxes.parquet")
     frame_path, tube_path = path / "data/frames.parquet", path / "data/tubes.parquet"
+    tubes = tuple(_read_tube(row, tube_path) for row in tables.read_rows(tube_path, TUBES))
+    once(tube_path, "tube", (tube.tube_id for tube in tubes))
     return Release(
         videos=videos,
         actions=actions,
@@ -276,7 +279,7 @@ def read_unchecked(path: Path) -> Release:
         answers=read_answers(path / "data/answers.parquet"),
         boxes=boxes,
         rules=rules,
-        tubes=tuple(_read_tube(row, tube_path) for row in tables.read_rows(tube_path, TUBES)),
+        tubes=tubes,
         digest=tables.read_sums_digest(path),
         **{name: manifest[name] for name in _MANIFEST_FIELDS},
     )
@@ -350,6 +353,8 @@ def _tube_row(tube: Tube) -> tables.Row:
 
 
 def _read_tube(row: tables.Row, path: Path) -> Tube:
+    if any(later <= second for second, later in pairwise(row["seconds"])):
+        raise InputError(f"{path}: tube {row['tube_id']}: seconds must rise, got {row['seconds']}")
     try:
         pairs = zip(row["seconds"], row["boxes"], strict=True)
         boxes = {second: Box(*corners) for second, corners in pairs}

@@ -2,7 +2,7 @@
 
 Each difference is one finding with a code, so that a script can count them:
 
-    the folder     file_differs unreadable counts_differ settings_unreadable
+    the folder     file_differs unreadable counts_differ settings_unreadable derivation_differs
     who points     frame_without_clip second_outside_clip frame_twice answer_without_frame
                    answer_twice too_many_answers assisted_answer box_without_frame tube_without_clip
     from answers   n_answers_differs n_clicks_differs mean_differs peak_differs spread_differs
@@ -78,10 +78,7 @@ def verify_release(path: Path) -> Verification:
         findings += _derived(release, not_checked)
     else:
         findings += _kept(release)
-        not_checked.append(
-            f"points and boxes: derivation is {release.derivation!r}, they were given from outside "
-            "and there are no clicks to derive them from"
-        )
+        not_checked.append(_given(release, findings))
     if release.left_out:
         not_checked.append("left_out: what a release leaves out is not in it")
     findings += _tubes(release)
@@ -158,6 +155,16 @@ def _kept(release: Release) -> Iterator[Finding]:
         if frame.kept != has_box:
             message = f"frames table says kept = {frame.kept}, boxes table says {has_box}"
             yield Finding("kept_differs", _name((frame.clip_id, frame.second)), message)
+
+
+def _given(release: Release, findings: list[Finding]) -> str:
+    """Return why points and boxes are not derived; answers in the release are a finding."""
+    what = f"points and boxes: derivation is {release.derivation!r}, "
+    if not release.answers:
+        return what + "they were given from outside and there are no clicks to derive them from"
+    message = f"says {release.derivation!r}, yet the release holds {len(release.answers)} answers"
+    findings.append(Finding("derivation_differs", "manifest.json", message))
+    return what + "yet there are answers"
 
 
 def _derived(release: Release, not_checked: list[str]) -> Iterator[Finding]:

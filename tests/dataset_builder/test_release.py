@@ -73,6 +73,7 @@ def test_the_funnel_begins_with_the_snapshot_and_falls_stage_by_stage(make_snaps
         ("frames", {"mean_x": 7.0, "mean_y": 0.5}, "mean of frame .* fractions"),
         ("frames", {"peak_x": 0.5, "peak_y": None}, "peak of frame"),
         ("tubes", {"seconds": [1, 2, 3, 4, 5, 6, 7]}, "tube .*"),
+        ("tubes", {"seconds": [2, 1]}, "tube .*: seconds must rise, got"),
         ("tubes", {"seconds": [1], "boxes": [[0.5, 0.5, 0.1, 0.1]]}, "tube .* x1 < x2"),
     ],
 )

@@ -122,6 +122,11 @@ def shift_tube(rows: Rows) -> None:
     rows[0]["boxes"][0][0] /= 2
 
 
+def repeat_tube_second(rows: Rows) -> None:
+    for name in ("seconds", "boxes"):
+        rows[0][name].append(rows[0][name][-1])
+
+
 def box_where_none_is(rows: Rows) -> None:
     rows[0]["second"] += 1000
 
@@ -153,6 +158,8 @@ FALSIFIED = [
     ("boxes", drop_first, "box_missing"),
     ("boxes", drop_first, "tube_differs"),
     ("tubes", shift_tube, "tube_differs"),
+    ("tubes", repeat_first, "unreadable"),
+    ("tubes", repeat_tube_second, "unreadable"),
     ("tubes", drop_first, "tube_missing"),
     ("tubes", put(tube_id="unknown"), "tube_unexpected"),
     ("tubes", put(clip_id="unknown"), "tube_without_clip"),
@@ -167,6 +174,8 @@ EDITED = [
     ("manifest.json", lambda t: re.sub('"frames": .*,', '"frames": 1,', t), "counts_differ"),
     ("manifest.json", lambda t: t.replace('"counts": {', '"counts": [], "x": {'), "counts_differ"),
     ("manifest.json", lambda t: t.replace('"clicks"', '"guesses"'), "unreadable"),
+    ("manifest.json", lambda t: t.replace(': "clicks"', ': "none"'), "derivation_differs"),
+    ("manifest.json", lambda t: t.replace(': "clicks"', ': "means"'), "derivation_differs"),
     ("manifest.json", lambda t: t.replace('"settings"', '"x"'), "unreadable"),
     ("manifest.json", lambda t: "[]", "unreadable"),
     (f"{COMPAT}/id2xy_box.json", lambda t: t.replace("[", "[1", 1), "compat_differs"),
@@ -202,6 +211,13 @@ def test_a_box_on_a_frame_that_should_have_none_is_found(folder):
     corners = {"x1": 0.1, "y1": 0.1, "x2": 0.2, "y2": 0.2}
     change_rows(folder, "boxes", lambda rows: rows.append(row | corners))
     assert "box_unexpected" in codes(folder)
+
+
+def test_answers_that_no_box_is_derived_from_are_not_denied(folder):
+    change_file(folder, "manifest.json", lambda t: t.replace(': "clicks"', ': "none"'))
+    outcome = verify_release(folder)
+    assert [f.code for f in outcome.findings] == ["derivation_differs"]
+    assert not any("there are no clicks" in text for text in outcome.not_checked)
 
 
 def test_a_missing_export_is_found(folder):
