@@ -118,8 +118,9 @@ def renew(
         LeaseLostError: it has lapsed or was given back.
         NotFoundError: the person never had it.
     """
+    lock_person(session, person_id)
     lease = own_lease(session, lease_id, person_id)
-    if lease.expires_at <= now:
+    if lease.released_at is not None or lease.expires_at <= now:
         raise LeaseLostError(
             f"lease {lease_id} has ended; ask for a new one (your answers are kept)"
         )
@@ -133,6 +134,7 @@ def release(session: Session, *, person_id: int, lease_id: int, now: datetime) -
     Raises:
         NotFoundError: the person never had it.
     """
+    lock_person(session, person_id)
     lease = own_lease(session, lease_id, person_id)
     if lease.released_at is None:
         lease.released_at = now

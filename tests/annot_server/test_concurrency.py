@@ -6,7 +6,7 @@ import random
 import threading
 import traceback
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -17,7 +17,7 @@ from annot_server.answers import give_answer, skip_frame
 from annot_server.assignment import next_lease
 from annot_server.audit import audit
 from annot_server.errors import AlreadyAnsweredError, LeaseLostError
-from annot_server.leases import HeldLease
+from annot_server.leases import HeldLease, release, renew
 from annot_server.models import ASSISTED, Answer, Frame, Prelabel, Slot
 from annot_server.server import Server
 from annot_server.undo import undo_answer
@@ -235,3 +235,46 @@ def test_the_same_request_sent_twice_at_once_is_one_answer(server, project) -> N
 
     with ThreadPoolExecutor(4) as pool:
         assert len(set(pool.map(send, range(4)))) == 1
+
+
+def test_a_lease_given_back_while_it_is_being_renewed_stays_given_back(server, project) -> None:
+    project.add_clip(1)
+    person_id = project.person("Ada")
+    clock = RunningClock()
+    lease_id = Tab(server, person_id, clock, seed=0).lease().lease_id
+    release_at, renew_at = clock(), clock()
+
+    def renew_it() -> str:
+        try:
+            server.database.write(
+                lambda session: renew(
+                    session, person_id=person_id, lease_id=lease_id, now=renew_at, lease_s=LEASE_S
+                )
+            )
+        except LeaseLostError:
+            return "lost"
+        return "renewed"
+
+    with ThreadPoolExecutor(1) as pool:
+
+        def release_it(session) -> Future[str]:
+            release(session, person_id=person_id, lease_id=lease_id, now=release_at)
+            session.flush()
+            renewal = pool.submit(renew_it)
+            wait([renewal], timeout=0.5)  # it waits for this transaction
+            return renewal
+
+        assert server.database.write(release_it).result() == "lost"
+
+
+def test_a_lease_given_back_by_a_clock_ahead_is_not_renewed(server, project) -> None:
+    """Two workers' clocks differ a little."""
+    project.add_clip(1)
+    person_id = project.person("Ada")
+    clock = RunningClock()
+    lease_id = Tab(server, person_id, clock, seed=0).lease().lease_id
+    behind, ahead = clock(), clock()
+    whose = {"person_id": person_id, "lease_id": lease_id}
+    server.database.write(lambda session: release(session, now=ahead, **whose))
+    with pytest.raises(LeaseLostError):
+        server.database.write(lambda session: renew(session, now=behind, lease_s=LEASE_S, **whose))
