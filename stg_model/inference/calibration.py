@@ -30,6 +30,7 @@ from stg_model.inference.grounding import (
 )
 from stg_model.inference.predicting import videos_of
 from stg_model.training.checkpoint import Checkpoint
+from stg_model.training.learn import threshold_sources
 
 logger = logging.getLogger(__name__)
 
@@ -82,8 +83,9 @@ def calibrate(
         release: its truth.
 
     Returns:
-        The checkpoint with tau and alpha in its inference settings (a threshold that was set stays)
-        and the `ValidationFigures` in `trained_on`.
+        The checkpoint with tau and alpha in its inference settings (a threshold that was set
+        stays). `trained_on` has the `ValidationFigures`, which thresholds came from them and the
+        digests of the videos.
     """
     pools = pools_of(release)
     videos = [video for video in videos if video.video_id in pools]
@@ -113,10 +115,20 @@ def calibrate(
         pointing=_pointing_by_source(checkpoint, videos, pools, boxes),
     )
     inference = replace(chosen, background_threshold=tau, mask_threshold=alpha)
+    found = {
+        name: f"validation {figures.release}"
+        for name, source in threshold_sources(chosen).items()
+        if source == "default" and getattr(inference, name) is not None
+    }
     return replace(
         checkpoint,
         settings=replace(checkpoint.settings, inference=inference),
-        trained_on={**checkpoint.trained_on, "validation": asdict(figures)},
+        trained_on={
+            **checkpoint.trained_on,
+            "validation": asdict(figures),
+            "validation_videos_sha256": sorted(video.source_sha256 for video in videos),
+            "thresholds": threshold_sources(chosen) | found,
+        },
     )
 
 

@@ -190,11 +190,10 @@ def system_of(checkpoint: Checkpoint) -> System:
     """Describe the model for a predictions file; says where its thresholds come from (R26)."""
     trained_on, settings = checkpoint.trained_on, checkpoint.settings
     side = settings.features.frame_px
-    validation = trained_on.get("validation")
-    thresholds = (
-        f"thresholds from {validation['release']}"
-        if validation
-        else "thresholds by default (Otsu per video; 0.5)"
+    sources = trained_on.get("thresholds", {})
+    thresholds = "; ".join(
+        f"{name} threshold: {sources.get(f'{name}_threshold', 'unknown')}"
+        for name in ("background", "mask")
     )
     return System(
         name="stg-model",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from dataset_builder import frames
@@ -51,6 +51,7 @@ def ground_release(
 
     seconds: list[SecondPrediction] = []
     points: list[PointPrediction] = []
+    source_of: dict[str, str] = {}
     extracted = extract_features(files, features, checkpoint.settings.features)
     for video in progress(extracted, "ground", total=len(files)):
         if video.source_sha256 != digest_of[video.video_id]:
@@ -58,10 +59,12 @@ def ground_release(
                 "%s: not the file that the release was made of; points may not fit",
                 files[video.video_id],
             )
+        source_of[video.video_id] = video.source_sha256
         pool, frames_wanted = pools[video.video_id], wanted.get(video.video_id, [])
         mine, places = _predict(checkpoint, video, pool, frames_wanted)
         seconds += mine
         points += places
+    _warn_of_known_videos(checkpoint, source_of)
     write_predictions(output, system_of(checkpoint), seconds, points)
     return len(seconds), len(points)
 
@@ -81,6 +84,7 @@ def ground_video(
         raise InputError(f"{video}: is no file; --video takes one video (--videos takes a folder)")
     ((video_id, file),) = frames.find_videos(video).items()
     features = read_features(file, video_id, checkpoint.settings.features)
+    _warn_of_known_videos(checkpoint, {video_id: features.source_sha256})
     seconds, points = _predict(checkpoint, features, actions, ())
     write_predictions(output, system_of(checkpoint), seconds, points)
     return len(seconds), len(points)
@@ -123,6 +127,23 @@ def actions_from(text: str) -> tuple[Action, ...]:
     if not found:
         raise InputError(f"{text!r}: no action; give phrases between commas or a file of phrases")
     return tuple(Action(action_id, phrase) for action_id, phrase in sorted(found.items()))
+
+
+def _warn_of_known_videos(checkpoint: Checkpoint, source_of: Mapping[str, str]) -> None:
+    """Warn of videos that the model has learnt from; `source_of` maps video_id to SHA-256."""
+    for use, key in (("trained", "videos_sha256"), ("validated", "validation_videos_sha256")):
+        known = set(checkpoint.trained_on.get(key, ()))
+        mine = sorted(video_id for video_id, source in source_of.items() if source in known)
+        if mine:
+            logger.warning(
+                "the model was %s on %d of these %d videos (%s%s): "
+                "how it does on them says little about others",
+                use,
+                len(mine),
+                len(source_of),
+                ", ".join(mine[:3]),
+                ", ..." if mine[3:] else "",
+            )
 
 
 def _predict(

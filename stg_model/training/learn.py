@@ -15,7 +15,7 @@ import torch
 from dataset_builder import frames, tables
 from dataset_builder.console import progress
 from dataset_builder.errors import InputError, OutputError
-from stg_model.config import Settings
+from stg_model.config import InferenceSettings, Settings
 from stg_model.features.store import extract_features
 from stg_model.features.tiny import patch_inputs
 from stg_model.training.checkpoint import (
@@ -92,9 +92,19 @@ def learn(
         "n_videos": len(narrated),
         "n_sentences": len(sentences),
         "transcripts_sha256": tables.sha256_file(transcripts),
+        "videos_sha256": sorted(video.source_sha256 for video in narrated),
+        "thresholds": threshold_sources(settings.inference),
         "torch": torch.__version__,
     }
     return Checkpoint(model, settings, vocabulary, trained_on)
+
+
+def threshold_sources(settings: InferenceSettings) -> dict[str, str]:
+    """Return for each threshold whether it was `set` or is left to its `default` (R26)."""
+    return {
+        name: "default" if getattr(settings, name) is None else "set"
+        for name in ("background_threshold", "mask_threshold")
+    }
 
 
 def finish(folder: Path, checkpoint: Checkpoint) -> Checkpoint:

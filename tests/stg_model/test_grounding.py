@@ -197,13 +197,30 @@ def test_smoothing_averages_the_scores_of_neighbouring_seconds(video):
     assert smooth[5] == pytest.approx(plain[4:7].mean(), abs=1e-6)
 
 
-def test_the_system_says_where_its_thresholds_come_from():
-    by_default = system_of(checkpoint_of())
-    assert "thresholds by default (Otsu per video; 0.5)" in by_default.supervision
-    assert by_default.checkpoint_digest == "d" * 64
-    trained_on = {**TRAINED_ON, "validation": {"release": "val 1.0.0 (abc)"}}
-    tuned = system_of(replace(checkpoint_of(), trained_on=trained_on))
-    assert "thresholds from val 1.0.0 (abc)" in tuned.supervision
+@pytest.mark.parametrize(
+    ("changes", "background", "mask"),
+    [
+        ((), "validation val 1.0.0 (eeeeeeeeeeee)", "validation val 1.0.0 (eeeeeeeeeeee)"),
+        (("inference.background_threshold=0.1",), "set", "validation val 1.0.0 (eeeeeeeeeeee)"),
+        (("inference.mask_threshold=0.5",), "validation val 1.0.0 (eeeeeeeeeeee)", "set"),
+    ],
+)
+def test_the_system_says_where_each_threshold_comes_from(video, changes, background, mask):
+    checkpoint = checkpoint_of(*changes)
+    assert system_of(checkpoint).checkpoint_digest == "d" * 64
+    tuned = calibrate(checkpoint, [video], release_of({("c1", 3): Box(0.1, 0.1, 0.4, 0.4)}))
+    said = f"narration alone; background threshold: {background}; mask threshold: {mask}"
+    assert system_of(tuned).supervision == said
+
+
+def test_a_threshold_that_validation_could_not_find_is_the_default(video):
+    tuned = calibrate(checkpoint_of(), [video], release_of({}))
+    assert system_of(tuned).supervision.endswith("mask threshold: default")
+
+
+def test_a_checkpoint_that_does_not_say_has_thresholds_of_unknown_source():
+    said = "background threshold: unknown; mask threshold: unknown"
+    assert said in system_of(checkpoint_of()).supervision
 
 
 def test_frame_f1_counts_seconds_of_actions():

@@ -3,6 +3,7 @@
 import json
 
 import av
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
@@ -169,6 +170,24 @@ def test_without_a_validation_set_the_thresholds_stay_open(world, tmp_path):
     assert inference.mask_threshold is None
 
 
+def test_a_threshold_set_by_hand_is_said_to_be(world, tmp_path, caplog):
+    out, output = tmp_path / "out", tmp_path / "p.jsonl"
+    by_hand = ("--set", "inference.background_threshold=0.3")
+    assert run(*train_command(world, out), *SMALL, *by_hand).exit_code == 0
+    video = world / "videos/v2.mp4"
+    run("ground", out, "--video", video, "--actions", "cut carrot", "--output", output)
+    said = read_predictions(output).system.supervision
+    assert said.endswith("background threshold: set; mask threshold: default")
+    assert "was trained on 1 of these 1 videos (v2)" in caplog.text
+    assert "validated on" not in caplog.text
+    caplog.clear()
+    other = tmp_path / "other.mp4"
+    write_video(other, np.zeros((3, 2, 56, 56, 3), np.uint8))
+    command = ("ground", out, "--video", other, "--actions", "cut carrot", "--output", output)
+    assert run(*command, "--force").exit_code == 0
+    assert "trained on" not in caplog.text
+
+
 def test_transcripts_of_other_videos_are_one_clear_error(world, tmp_path):
     other = tmp_path / "other.json"
     other.write_text('{"elsewhere": {"start": [0], "end": [1], "text": ["stir"]}}')
@@ -185,7 +204,9 @@ def test_extract_features_makes_one_file_a_video_and_runs_again(world, tmp_path)
     assert len(list(tmp_path.glob("*.safetensors"))) == 4
 
 
-def test_ground_predicts_every_second_and_every_frame_of_a_release(trained, world, tmp_path):
+def test_ground_predicts_every_second_and_every_frame_of_a_release(
+    trained, world, tmp_path, caplog
+):
     output = tmp_path / "predictions.jsonl"
     command = ("ground", trained[0], "--videos", world / "videos", "--release", world / "truth")
     result = run(*command, "--output", output)
@@ -193,7 +214,9 @@ def test_ground_predicts_every_second_and_every_frame_of_a_release(trained, worl
     predictions = read_predictions(output)
     assert len(predictions.seconds) == 4 * 30
     assert predictions.system.checkpoint_digest == trained[1]["digest"]
-    assert "thresholds from planted 1.0.0" in predictions.system.supervision
+    assert "background threshold: validation planted 1.0.0" in predictions.system.supervision
+    for use in ("trained", "validated"):
+        assert f"was {use} on 4 of these 4 videos (v0, v1, v2, ...)" in caplog.text
     rows = [line.split(",") for line in (world / "clips.csv").read_text().splitlines()[1:]]
     asked = {
         (video_id, second, action_id_for(action))
