@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from annot_server.errors import NotFoundError, UndoExpiredError
+from annot_server.errors import LeaseLostError, NotFoundError, UndoExpiredError
 from annot_server.leases import (
     HeldLease,
     last_offer,
@@ -78,7 +78,8 @@ def undo_skip(
 
     Raises:
         NotFoundError: the person has no such skip.
-        UndoExpiredError: see `may_undo`, or others have taken every place of the frame since.
+        UndoExpiredError: see `may_undo`.
+        LeaseLostError: others have taken every place of the frame since.
     """
     lock_person(session, person_id)
     skip = session.get(Skip, skip_id)
@@ -95,7 +96,7 @@ def undo_skip(
     offered = last_offer(session, person_id, frame.id)
     slot = retake_place(session, frame=frame, person_id=person_id, offered=offered, now=now)
     if slot is None:
-        raise UndoExpiredError(
+        raise LeaseLostError(
             "others have taken this frame since; go on with the next one", frame.id
         )
     skip.undone_at = now

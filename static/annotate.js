@@ -220,8 +220,8 @@ async function takeBack(record) {
   const { status, body } = await call("POST", `/${record.kind}s/${record.id}/undo`);
   if (isWorthRetrying(status)) return t("undo_offline");
   if (status !== 200) {
-    history = [];
-    return t("undo_expired");
+    history = history.filter((other) => other !== record);
+    return t(body.error === "lease_lost" ? "frame_taken" : "undo_expired");
   }
   if (record.kind === "answer") given -= 1;
   reopen(record, body.lease);

@@ -179,7 +179,7 @@ def take_answer_back(answer_id: int) -> Json:
 @blueprint.route(f"/skips/{SKIP_ID}/undo", methods=["POST"])
 @blueprint.response(200, LeaseReplySchema)
 @blueprint.alt_response(404, description="not your skip")
-@blueprint.alt_response(409, description="undo_expired")
+@blueprint.alt_response(409, description="undo_expired or lease_lost")
 def take_skip_back(skip_id: int) -> Json:
     """Take a skip back and hold its frame again."""
     this, who, now = server(), person(), server().now()

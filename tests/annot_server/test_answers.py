@@ -437,7 +437,7 @@ def test_a_skip_cannot_be_taken_back_once_others_have_the_frame(project, annotat
     ada.lease()
     skipped = ada.skip(frame)
     annotator("Bo").lease()
-    with pytest.raises(UndoExpiredError, match="others have taken this frame"):
+    with pytest.raises(LeaseLostError, match="others have taken this frame"):
         ada.undo_skip(skipped.skip_id)
 
 

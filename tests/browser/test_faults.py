@@ -136,6 +136,22 @@ def test_undo_without_a_network_says_so_and_the_answer_stays(annotator):
     assert [row["superseded_at"] for row in annotator.answers()] == [None, None]
 
 
+def test_a_skip_whose_frame_others_took_leaves_the_answers_before_it_undoable(annotator):
+    page = annotator.page
+    first = annotator.click(0.3, 0.5)
+    skipped = annotator.frame_id
+    page.keyboard.press("s")
+    page.keyboard.press("1")
+    current = annotator.wait_for_frame(after=skipped)
+    annotator.wait_until_saved()
+    refusal = {"error": "lease_lost", "message": "others have taken this frame since"}
+    page.route("**/skips/*/undo", lambda route: route.fulfill(status=409, json=refusal))
+    page.keyboard.press("u")
+    expect(annotator.message).to_have_text(re.compile("already complete"))
+    page.keyboard.press("u")
+    assert annotator.wait_for_frame(after=current) == first
+
+
 def test_an_answer_that_never_left_is_taken_back_on_the_page(annotator):
     page = annotator.page
     page.context.set_offline(True)
