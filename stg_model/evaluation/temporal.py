@@ -8,8 +8,8 @@ of a second is the same for every path. Without a length model no other term exi
 
 For each clip, G are its true and D its aligned seconds: IoU = |G n D| / |G u D|, IoD = |G n D| /
 |D|, averaged over the clips of a video, then over videos. A second that two clips share counts for
-the one that it was aligned to. MoF is the share of all seconds that got a true action, or rightly
-background.
+the one that it was aligned to. MoF is the share of seconds that got a true action, or rightly
+background; seconds that only clips which are not scored hold do not count.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ import numpy.typing as npt
 
 from dataset_builder.predictions import SecondPrediction
 from stg_model.evaluation.errors import UndefinedMetricError
-from stg_model.evaluation.truth import VideoTruth
+from stg_model.evaluation.truth import TrueSecond, VideoTruth
 
 Scores = npt.NDArray[np.float64]
 
@@ -32,8 +32,8 @@ Scores = npt.NDArray[np.float64]
 class TemporalScore:
     """The three measures and what they were taken over.
 
-    `n_missing` seconds have no record and took no side in the alignment; `n_left_out` videos have
-    more clips than seconds, so that no order of them fits.
+    `n_seconds` count for MoF; `n_missing` seconds have no record and took no side in the alignment;
+    `n_left_out` videos have more clips than seconds, so that no order of them fits.
     """
 
     iou: float
@@ -125,8 +125,9 @@ def score_alignment(
         ious.append(math.fsum(iou for iou, _ in overlaps) / len(overlaps))
         iods.append(math.fsum(iod for _, iod in overlaps) / len(overlaps))
         n_clips += len(overlaps)
-        n_right += _n_right(truth, held)
-        n_seconds += truth.n_seconds
+        counted = _counted(truth)
+        n_right += _n_right(truth, held, counted)
+        n_seconds += len(counted)
         n_missing += sum((truth.video_id, s) not in seconds for s in range(truth.n_seconds))
     if not ious:
         raise UndefinedMetricError("no video of the release has clips that can be aligned")
@@ -197,10 +198,17 @@ def _overlaps(truth: VideoTruth, held: Sequence[set[int]]) -> list[tuple[float, 
     return found
 
 
-def _n_right(truth: VideoTruth, held: Sequence[set[int]]) -> int:
+def _counted(truth: VideoTruth) -> dict[int, TrueSecond]:
+    """Return the seconds of background and of scored clips."""
+    scored = {second for clip in truth.clips if clip.is_scored for second in clip.seconds}
+    by_second = enumerate(truth.by_second())
+    return {second: true for second, true in by_second if second in scored or not true.actions}
+
+
+def _n_right(truth: VideoTruth, held: Sequence[set[int]], counted: Mapping[int, TrueSecond]) -> int:
     """Count the seconds whose aligned label is a true one."""
     said = {s: clip.action_id for clip, mine in zip(truth.clips, held, strict=True) for s in mine}
     return sum(
         said[second] in true.actions if second in said else not true.actions
-        for second, true in enumerate(truth.by_second())
+        for second, true in counted.items()
     )

@@ -168,6 +168,21 @@ def test_clips_that_are_not_scored_keep_their_place_in_the_order():
     assert (found.iou, found.n_clips) == (1, 1)
 
 
+@pytest.mark.parametrize("third", ["stir", "-"])
+def test_seconds_that_only_clips_that_are_not_scored_hold_do_not_count_for_mof(third):
+    open_clip = clip("stir", 4, 7, is_scored=False)
+    truth = replace(CUT_THEN_STIR, clips=(clip("cut", 1, 3), open_clip))
+    records = said("-", "cut", "-", "-", "stir", third, third, "-")
+    found = score_alignment([truth], records)
+    assert (found.mof, found.n_seconds) == (4 / 5, 5)  # 0, 1, 3 and 7 of 0 to 3 and 7
+
+
+def test_a_second_that_a_scored_clip_shares_with_another_counts_for_mof():
+    both = (clip("cut", 0, 3), clip("stir", 2, 5, is_scored=False))
+    found = score_alignment([VideoTruth("v", 6, both)], said(*["cut"] * 3, "stir", "stir", "-"))
+    assert (found.mof, found.n_seconds) == (1, 4)
+
+
 def test_a_second_without_a_record_takes_no_side_and_is_counted():
     records = said("-", "cut", "cut", "-", *["stir"] * 3, "-")
     del records["v", 2], records["v", 5]
