@@ -25,7 +25,7 @@ from typing import Any
 
 from dataset_builder import tables
 from dataset_builder.domain import frame_seconds
-from dataset_builder.errors import InputError
+from dataset_builder.errors import GeometryError, InputError
 from dataset_builder.exporters.grounding_youtube import FOLDER, grounding_youtube_files
 from dataset_builder.fusion.boxes import UNION_MARGIN
 from dataset_builder.fusion.consensus import FusedFrame, fuse_frames
@@ -169,12 +169,12 @@ def _given(release: Release, findings: list[Finding]) -> str:
 
 def _derived(release: Release, not_checked: list[str]) -> Iterator[Finding]:
     try:
-        settings = read_settings(release.settings)
-    except InputError as error:
+        fused = _fused_again(release, read_settings(release.settings))
+    except (InputError, GeometryError) as error:
         not_checked.append("points and boxes: the manifest's settings cannot be used")
         yield Finding("settings_unreadable", "manifest.json", str(error))
         return
-    for frame, expected in zip(release.frames, _fused_again(release, settings), strict=True):
+    for frame, expected in zip(release.frames, fused, strict=True):
         yield from _frame_differences(frame, expected.consensus)
         yield from _box_differences((frame.clip_id, frame.second), release, expected)
 

@@ -65,9 +65,7 @@ def heatmap(
     summed = _summed([clicks], [size], grid, sigma)[0]
     total = float(summed.sum() if normalise == "density" else summed.max())
     if total <= 0:
-        raise GeometryError(
-            f"sigma {sigma} is too small for a grid of {grid[0]} x {grid[1]}: every cell is zero"
-        )
+        raise _too_small(sigma, grid)
     normalised: Floats = summed / total
     return normalised
 
@@ -87,7 +85,7 @@ def peaks(
         sigma: as for `heatmap`.
 
     Raises:
-        GeometryError: a frame without clicks.
+        GeometryError: a frame without clicks, or a sigma so small that no cell centre sees any.
 
     >>> peaks([[Point(0.51, 0.5)]], [(400, 300)], grid=(10, 10), sigma=0.03)
     [Point(x=0.55, y=0.45)]
@@ -98,9 +96,18 @@ def peaks(
     for start, stop in _blocks(len(clicks), max(1, _CELLS_AT_ONCE // (grid[0] * grid[1]))):
         summed = _summed(clicks[start:stop], sizes[start:stop], grid, sigma)
         flat = summed.reshape(stop - start, -1)
-        tied = flat >= flat.max(axis=1, keepdims=True) * (1 - TIE)
+        highest = flat.max(axis=1, keepdims=True)
+        if (highest <= 0).any():
+            raise _too_small(sigma, grid)
+        tied = flat >= highest * (1 - TIE)
         found.extend(_cell_centre(int(index), grid) for index in tied.argmax(axis=1))
     return found
+
+
+def _too_small(sigma: float, grid: tuple[int, int]) -> GeometryError:
+    return GeometryError(
+        f"sigma {sigma} is too small for a grid of {grid[0]} x {grid[1]}: every cell is zero"
+    )
 
 
 def _summed(

@@ -131,6 +131,12 @@ def box_where_none_is(rows: Rows) -> None:
     rows[0]["second"] += 1000
 
 
+def blind_grid(manifest: str) -> str:
+    """Return a manifest whose settings are each possible, but no cell sees a click."""
+    finer = manifest.replace('"sigma": 0.03', '"sigma": 0.001')
+    return re.sub('"grid_(rows|cols)": [0-9]+', r'"grid_\1": 10', finer)
+
+
 FALSIFIED = [
     ("frames", put(n_answers=9), "n_answers_differs"),
     ("frames", put(n_clicks=9), "n_clicks_differs"),
@@ -171,6 +177,7 @@ EDITED = [
     ("manifest.json", lambda t: t.replace('"min_clicks": 3', '"min_clicks": 1'), "box_missing"),
     ("manifest.json", lambda t: t.replace('"sigma": 0.03', '"sigma": 0.2'), "peak_differs"),
     ("manifest.json", lambda t: t.replace('"sigma"', '"sgima"'), "settings_unreadable"),
+    ("manifest.json", blind_grid, "settings_unreadable"),
     ("manifest.json", lambda t: re.sub('"frames": .*,', '"frames": 1,', t), "counts_differ"),
     ("manifest.json", lambda t: t.replace('"counts": {', '"counts": [], "x": {'), "counts_differ"),
     ("manifest.json", lambda t: t.replace('"clicks"', '"guesses"'), "unreadable"),

@@ -70,6 +70,8 @@ def test_a_heatmap_without_clicks_is_refused():
 
 def test_a_sigma_that_no_cell_sees_is_refused():
     with pytest.raises(GeometryError, match="too small"):
+        peaks([[Point(0.5, 0.5)]], [(100, 100)], grid=(10, 10), sigma=0.001)
+    with pytest.raises(GeometryError, match="too small"):
         heatmap([Point(0.5, 0.5)], (640, 480), grid=(2, 2), sigma=0.001)
 
 
