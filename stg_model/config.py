@@ -31,13 +31,13 @@ AT_LEAST_ONE = (
     "training.window_s",
     "training.max_words",
     "training.steps",
-    "training.batch",
-    "training.local_batch",
     "training.save_every",
     "training.log_every",
     "inference.window_s",
     "inference.smoothing_s",
 )
+AT_LEAST_TWO = ("training.batch", "training.local_batch")
+"""A clip alone has no negatives: its loss is 0, whatever the weights."""
 ABOVE_ZERO = (
     "network.cross_temperature",
     "network.word_init_sd",
@@ -198,6 +198,8 @@ class Settings:
         """Refuse values that no run could use."""
         for name in AT_LEAST_ONE:
             _require(self, name, _value(self, name) >= 1, "must be 1 or more")
+        for name in AT_LEAST_TWO:
+            _require(self, name, _value(self, name) >= 2, "must be 2 or more")
         for name in ABOVE_ZERO:
             _require(self, name, _value(self, name) > 0, "must be above 0")
         for name in AT_LEAST_ZERO:
