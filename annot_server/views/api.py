@@ -10,7 +10,7 @@ from flask_smorest import Blueprint
 
 from annot_server.answers import count_given, give_answer, skip_frame
 from annot_server.assignment import next_lease
-from annot_server.errors import NotJsonError
+from annot_server.errors import NotJsonError, NotSignedInError
 from annot_server.leases import HeldFrame, HeldLease, release, renew
 from annot_server.progress import read_progress
 from annot_server.undo import undo_answer, undo_skip
@@ -39,13 +39,26 @@ LEASE_ID, FRAME_ID, ANSWER_ID, SKIP_ID = (
     f"<int(max={MAX_INTEGER}):{name}_id>" for name in ("lease", "frame", "answer", "skip")
 )
 
+FOR_PERSON: list[str | Json] = [
+    {
+        "in": "header",
+        "name": "X-Annotator",
+        "schema": {"type": "string"},
+        "description": "whose page sends this; answered 401 where somebody else is signed in",
+    }
+]
+
 blueprint = Blueprint("api", __name__, url_prefix="/api/v1", description="Annotate")
 
 
 @blueprint.before_request
 def refuse_strangers_and_forms() -> None:
-    """Let only signed-in people in, and only JSON bodies."""
-    person()
+    """Let only signed-in people in, from pages that are theirs, and only JSON bodies."""
+    who = person()
+    if request.headers.get("X-Annotator", str(who.person_id)) != str(who.person_id):
+        raise NotSignedInError(
+            "somebody else has signed in in this browser since; sign in again to go on"
+        )
     if request.content_length and not request.is_json:
         raise NotJsonError("send the body as JSON, with Content-Type: application/json")
 
@@ -103,7 +116,7 @@ def release_lease(lease_id: int) -> None:
     )
 
 
-@blueprint.route(f"/frames/{FRAME_ID}/answers", methods=["POST"])
+@blueprint.route(f"/frames/{FRAME_ID}/answers", methods=["POST"], parameters=FOR_PERSON)
 @blueprint.arguments(AnswerSchema)
 @blueprint.arguments(AnswerHeadersSchema, location="headers")
 @blueprint.response(201, GivenSchema)
@@ -133,7 +146,7 @@ def answer_frame(body: Json, headers: Json, frame_id: int) -> tuple[Json, int]:
     return reply, 200 if given.is_repeat else 201
 
 
-@blueprint.route(f"/frames/{FRAME_ID}/skips", methods=["POST"])
+@blueprint.route(f"/frames/{FRAME_ID}/skips", methods=["POST"], parameters=FOR_PERSON)
 @blueprint.arguments(SkipSchema)
 @blueprint.response(201, SkippedSchema)
 @blueprint.alt_response(200, schema=SkippedSchema, description="skipped before")
@@ -156,7 +169,7 @@ def skip(body: Json, frame_id: int) -> tuple[Json, int]:
     return reply, 200 if skipped.is_repeat else 201
 
 
-@blueprint.route(f"/answers/{ANSWER_ID}/undo", methods=["POST"])
+@blueprint.route(f"/answers/{ANSWER_ID}/undo", methods=["POST"], parameters=FOR_PERSON)
 @blueprint.response(200, LeaseReplySchema)
 @blueprint.alt_response(404, description="not your answer")
 @blueprint.alt_response(409, description="undo_expired")
@@ -176,7 +189,7 @@ def take_answer_back(answer_id: int) -> Json:
     return {"lease": lease_json(held, now)}
 
 
-@blueprint.route(f"/skips/{SKIP_ID}/undo", methods=["POST"])
+@blueprint.route(f"/skips/{SKIP_ID}/undo", methods=["POST"], parameters=FOR_PERSON)
 @blueprint.response(200, LeaseReplySchema)
 @blueprint.alt_response(404, description="not your skip")
 @blueprint.alt_response(409, description="undo_expired or lease_lost")

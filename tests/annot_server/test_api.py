@@ -182,6 +182,27 @@ def test_every_route_asks_strangers_to_sign_in(app) -> None:
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_a_page_of_somebody_else_is_asked_to_sign_in(project, sign_in) -> None:
+    [frame] = project.add_clip(1)
+    client = sign_in("Ada")
+    lease(client)
+    other = {"X-Annotator": str(project.person("Bo")), "Idempotency-Key": "k"}
+    for path in (f"frames/{frame}/answers", f"frames/{frame}/skips", "answers/1/undo"):
+        refused = client.post(f"/api/v1/{path}", json={"point": None}, headers=other)
+        assert (refused.status_code, refused.json["error"]) == (401, "not_signed_in"), path
+    own = {**other, "X-Annotator": page_owner(client)}
+    assert own != other
+    given = client.post(f"/api/v1/frames/{frame}/answers", json={"point": None}, headers=own)
+    assert given.status_code == 201
+
+
+def page_owner(client: FlaskClient) -> str:
+    found = re.search(r'<body [^>]*data-person="(\d+)"', client.get("/").text)
+    assert found, "the page says whose it is"
+    return found.group(1)
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_progress_is_for_maintainers(project, sign_in) -> None:
     project.add_clip(2)
     refused = sign_in("Ada").get("/api/v1/progress")
@@ -325,3 +346,8 @@ def test_the_openapi_document_says_what_is_checked(app) -> None:
     assert schemas["Answer"]["required"] == ["point"]
     assert schemas["Point"]["properties"]["x"] == {"type": "number", "minimum": 0, "maximum": 1}
     assert set(schemas["Error"]["properties"]) == {"error", "message", "frame_id"}
+    for path in ("frames/{frame_id}/answers", "frames/{frame_id}/skips", "skips/{skip_id}/undo"):
+        (header,) = [
+            p for p in document["paths"][f"/api/v1/{path}"]["parameters"] if p["in"] == "header"
+        ]
+        assert (header["name"], header.get("required", False)) == ("X-Annotator", False)

@@ -107,6 +107,18 @@ def test_signed_out_the_answers_stay_until_signed_in_again(annotator):
     expect(annotator.message).to_have_text("")
 
 
+def test_answers_wait_while_somebody_else_is_signed_in(annotator, new_annotator):
+    context = annotator.page.context
+    cookies = context.cookies()
+    other = new_annotator(annotator.server, context.new_page())
+    other.join()
+    clicked = annotator.click()
+    expect(annotator.message).to_have_text(re.compile("Signed out: 1 answer kept here"))
+    assert other.answers() == []
+    context.add_cookies(cookies)
+    assert frames_of(annotator.answers()) == [clicked]
+
+
 def test_a_frame_answered_in_another_tab_is_passed_over_with_a_note(annotator, new_annotator):
     page = annotator.page.context.new_page()
     other = new_annotator(annotator.server, page)
