@@ -9,26 +9,19 @@ from __future__ import annotations
 import hashlib
 import hmac
 import importlib.metadata
-import logging
 import re
 from dataclasses import replace
 from pathlib import Path
 
 from dataset_builder import tables
 from dataset_builder.errors import InputError
-from dataset_builder.exporters.grounding_youtube import (
-    FOLDER,
-    shared_seconds,
-    write_grounding_youtube,
-)
+from dataset_builder.exporters.grounding_youtube import FOLDER, write_grounding_youtube
 from dataset_builder.exporters.huggingface import write_card
 from dataset_builder.fusion.boxes import UNION_MARGIN
 from dataset_builder.fusion.consensus import fuse_frames
 from dataset_builder.release import Release, tubes_of, write_release_tables
 from dataset_builder.settings import BuildSettings
 from dataset_builder.snapshot import AnswerRow, Snapshot, answers_by_frame
-
-logger = logging.getLogger(__name__)
 
 ASSISTED = "assisted answers on benchmark clips"
 """Reason under which `Release.left_out` counts answers given with a hint in sight (R9)."""
@@ -93,13 +86,6 @@ def write_built_release(path: Path, release: Release, *, force: bool = False) ->
     Raises:
         OutputError: `path` exists and `force` is not set.
     """
-    n_shared = shared_seconds(release)
-    if n_shared:
-        logger.warning(
-            "GroundingYouTube's JSON has room for one box a second of a video: "
-            "%d boxes of later clips are not in it",
-            n_shared,
-        )
     with tables.fresh_folder(path, force=force) as folder:
         write_release_tables(folder, release)
         write_card(release, folder / "README.md")

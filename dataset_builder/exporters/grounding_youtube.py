@@ -18,6 +18,7 @@ earlier clip stands (by start, end, id); `shared_seconds` counts what that leave
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,8 @@ from typing import Any
 from dataset_builder.domain import Clip, Video, frame_seconds
 from dataset_builder.geometry import Box
 from dataset_builder.release import Release
+
+logger = logging.getLogger(__name__)
 
 FOLDER = "compat/grounding-youtube"
 """Where a release keeps these files."""
@@ -61,7 +64,14 @@ def grounding_youtube_files(release: Release) -> dict[str, str]:
 
 
 def write_grounding_youtube(release: Release, folder: Path) -> None:
-    """Write the files into a folder, which is made where it is missing."""
+    """Write the files into a folder, which is made where it is missing; warn of boxes left out."""
+    n_shared = shared_seconds(release)
+    if n_shared:
+        logger.warning(
+            "GroundingYouTube's JSON has room for one box a second of a video: "
+            "%d boxes of later clips are not in it",
+            n_shared,
+        )
     folder.mkdir(parents=True, exist_ok=True)
     for name, text in grounding_youtube_files(release).items():
         (folder / name).write_text(text, encoding="ascii", newline="")

@@ -100,6 +100,20 @@ def test_export_writes_what_the_release_itself_holds(release, tmp_path):
     }
 
 
+def test_build_and_export_warn_of_boxes_that_the_format_has_no_room_for(
+    make_snapshot, write_snapshot_folder, tmp_path, caplog
+):
+    snapshot = write_snapshot_folder(make_snapshot(n_clips=12), tmp_path / "shared")
+    release = tmp_path / "release"
+    for command in (
+        ("build", snapshot, release, "--name", "a", "--version", "1.0.0"),
+        ("export", release, tmp_path / "out", "--format", "grounding-youtube"),
+    ):
+        caplog.clear()
+        assert run(*command).exit_code == 0
+        assert caplog.text.count("boxes of later clips are not in it") == 1
+
+
 def test_contact_sheet_without_images_is_one_clear_line(release, tmp_path):
     store = tmp_path / "store"
     store.mkdir()
