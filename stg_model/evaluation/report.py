@@ -187,6 +187,7 @@ def _score(
         counts |= {
             "clips_aligned": temporal.n_clips,
             "seconds_aligned": temporal.n_seconds,
+            "seconds_aligned_without_record": temporal.n_missing,
             "videos_too_short_to_align": temporal.n_left_out,
         }
     return SystemReport(predictions.system, kind, metrics, missing, counts)

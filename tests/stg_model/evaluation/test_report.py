@@ -65,8 +65,15 @@ def test_the_report_counts_what_was_scored_and_what_was_not(two_videos, right):
         "seconds_without_record": 0,
         "clips_aligned": 3,
         "seconds_aligned": 15,
+        "seconds_aligned_without_record": 0,
         "videos_too_short_to_align": 0,
     }
+
+
+def test_seconds_without_a_record_are_counted_for_the_alignment_too(two_videos, right):
+    fewer = {key: record for key, record in right.seconds.items() if key != ("a", 3)}
+    (row,) = evaluate(two_videos, replace(right, seconds=fewer)).systems
+    assert row.counts["seconds_aligned_without_record"] == 1
 
 
 def test_a_system_that_only_points_has_no_temporal_numbers_but_the_reason(two_videos, right):
