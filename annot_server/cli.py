@@ -13,6 +13,7 @@ import click
 from annot_server.accounts import invite as make_invite
 from annot_server.audit import audit as read_audit
 from annot_server.config import Config, Home
+from annot_server.database import open_engine
 from annot_server.errors import ServerError
 from annot_server.imports import ClipSettings
 from annot_server.imports import import_clips as run_import
@@ -22,6 +23,7 @@ from annot_server.models import ROLES
 from annot_server.prelabels import import_prelabels as run_prelabels
 from annot_server.progress import read_progress
 from annot_server.server import Server, open_server, utc_now
+from annot_server.server import database_url as url_of_database
 from annot_server.snapshots import export_snapshot as run_snapshot
 from dataset_builder.console import commands, log_to_stderr, progress
 
@@ -54,8 +56,11 @@ def main(context: click.Context, *, home: Path, verbose: bool) -> None:
 @click.pass_obj
 def init(home: Home, *, database_url: str | None) -> None:
     """Make the server's folder: settings, secret, database, frame store."""
-    home.create(Config(database_url=database_url) if database_url else Config())
-    upgrade_database(open_server(home).database.engine)
+    config = Config(database_url=database_url) if database_url else Config()
+    engine = open_engine(url_of_database(home, config))
+    home.make_folder()
+    upgrade_database(engine)  # first: settings that name no database are not written
+    home.create(config)
     click.echo(f"{home.path}: ready; settings are in {home.config_path}")
 
 

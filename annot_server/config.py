@@ -66,7 +66,7 @@ class Config:
     hint_quota: int = setting(
         2,
         "answers a frame",
-        "how many of a frame's answers may see a pre-label, outside benchmark splits",
+        "how many of a frame's answers may see a prelabel, outside benchmark splits",
         low=0,
         high=MAX_HINT_QUOTA,
     )
@@ -165,18 +165,29 @@ class Home:
         """Make the folder, its settings and its secret.
 
         Raises:
-            ConfigError: the folder holds settings already.
+            ConfigError: the folder holds settings or a secret already.
         """
-        if self.config_path.exists():
-            raise ConfigError(
-                f"{self.config_path}: exists already; edit it, or choose another folder with --home"
-            )
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        self.path.mkdir(mode=0o700, exist_ok=True)  # names, answers and a password may be in it
+        self.make_folder()
         self.frame_store.mkdir(exist_ok=True)
         self.secret_path.touch(mode=0o600)
         self.secret_path.write_text(secrets.token_hex(32) + "\n", encoding="ascii")
+        self.config_path.touch(mode=0o600)  # the database's password may be in it
         self.config_path.write_text(config_text(config), encoding="utf-8")
+
+    def make_folder(self) -> None:
+        """Make the folder alone.
+
+        Raises:
+            ConfigError: the folder holds settings or a secret already.
+        """
+        # A second secret would sign everybody out and give everybody another pseudonym.
+        for path in (self.config_path, self.secret_path):
+            if path.exists():
+                raise ConfigError(
+                    f"{path}: exists already; keep it, or choose another folder with --home"
+                )
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self.path.mkdir(mode=0o700, exist_ok=True)  # names and answers may be in it
 
     def config(self) -> Config:
         """Read the settings."""

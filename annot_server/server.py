@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 from sqlalchemy import Engine, make_url
+from sqlalchemy.exc import ArgumentError
 
 from annot_server.config import Config, Home
 from annot_server.database import Database, open_engine
@@ -60,7 +61,10 @@ def open_server(
 
 def database_url(home: Home, config: Config) -> str:
     """Return the database's URL, a relative SQLite path being one inside the home folder."""
-    url = make_url(config.database_url)
+    try:
+        url = make_url(config.database_url)
+    except ArgumentError:
+        return config.database_url  # `open_engine` says what is wrong with it
     if url.get_backend_name() == "sqlite" and url.database:
         url = url.set(database=str(home.path.resolve() / url.database))
     return url.render_as_string(hide_password=False)

@@ -101,6 +101,20 @@ def test_init_takes_another_database(cli, tmp_path) -> None:
     assert (tmp_path / "elsewhere.db").is_file()
 
 
+@pytest.mark.parametrize(
+    "url",
+    ["sqlight:///a.db", "sqlite:////no/such/folder/a.db", "postgresql+psycopg://@/x?host=/no", "x"],
+)
+def test_a_mistyped_database_can_be_put_right(cli, tmp_path, url) -> None:
+    new = tmp_path / "new"
+    found = cli("init", "--database-url", url, home=new)
+    assert found.exit_code == 1
+    assert "database" in found.stderr, "a line for people"
+    assert not (new / "config.toml").exists()
+    assert cli("init", home=new).exit_code == 0
+    assert cli("audit", home=new).exit_code == 0
+
+
 def test_a_folder_that_is_no_home_is_said_plainly(cli, tmp_path) -> None:
     found = cli("progress", home=tmp_path / "nothing")
     assert found.exit_code == 1

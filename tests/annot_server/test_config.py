@@ -76,6 +76,24 @@ def test_a_home_is_not_made_over_another(tmp_path) -> None:
     assert home.key("session") == key
 
 
+def test_a_secret_is_never_replaced(tmp_path) -> None:
+    home = Home(tmp_path / "home")
+    home.create(Config())
+    key = home.key("pseudonyms")
+    home.config_path.unlink()
+    with pytest.raises(ConfigError, match=r"secret\.key: exists already"):
+        home.create(Config())
+    assert home.key("pseudonyms") == key
+
+
+def test_in_an_open_folder_settings_and_secret_are_for_their_owner_only(tmp_path) -> None:
+    tmp_path.chmod(0o755)
+    home = Home(tmp_path)
+    home.create(Config())
+    modes = {stat.S_IMODE(path.stat().st_mode) for path in (home.config_path, home.secret_path)}
+    assert modes == {0o600}
+
+
 def test_folder_and_secret_are_for_their_owner_only(tmp_path) -> None:
     home = Home(tmp_path / "home")
     home.create(Config())
