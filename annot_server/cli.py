@@ -240,6 +240,9 @@ def import_prelabels(home: Home, *, file: Path, as_json: bool) -> None:
         },
         as_json=as_json,
     )
+    if report.imported + report.present == 0:
+        click.echo(f"{file}: nothing of it could be used; no hint was imported", err=True)
+        raise click.exceptions.Exit(1)
 
 
 def ready(home: Home) -> Server:

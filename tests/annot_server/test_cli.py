@@ -179,6 +179,16 @@ def test_prelabels_are_imported_and_counted(cli, clips, videos, tmp_path) -> Non
     assert "such as v1_0-2000_crack-egg/9" in found.stderr
 
 
+def test_prelabels_of_which_nothing_can_be_used_are_an_error(cli, clips, videos, tmp_path) -> None:
+    cli("import-clips", clips, "--videos", videos)
+    path = tmp_path / "p.jsonl"
+    write_prelabels(path, "m", "d", [Prelabel("other", 0, Point(0.5, 0.5), 1.0)])
+    found = cli("import-prelabels", path, "--json")
+    assert json.loads(found.stdout) == {"imported": 0, "already_here": 0, "unknown": 1}
+    assert found.exit_code == 1
+    assert f"{path}: nothing of it could be used" in found.stderr
+
+
 def test_the_server_runs_and_stops(home) -> None:
     program = [sys.executable, "-m", "annot_server.cli", "--home", str(home), "run", "--port", "0"]
     environment = {k: v for k, v in os.environ.items() if k != "PYTHONWARNINGS"}
