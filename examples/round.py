@@ -1,12 +1,14 @@
 """One round of the whole circle, driven through the three programs' commands alone.
 
-    python examples/round.py demo-run --seed 0 [--once]
+    python examples/round.py demo-run --seed 0 [--once] [--small]
 
 Renders a world, imports its held-out videos, lets a simulated crowd of nine answer over HTTP while
 the model trains on the narrated videos, takes the snapshot, builds and verifies the release,
 evaluates the model on the crowd's release and on the exact truth, suggests centres for the open
 videos and lets the crowd answer some of those frames with the hints. Then it serves the pages and
-prints invite links; with `--once` it stops before that. The last line is one JSON object.
+prints invite links; with `--once` it stops before that. The last line is one JSON object. `--small`
+goes round with a few videos and steps: it shows in a minute that every road is open, and teaches
+the model next to nothing.
 """
 
 from __future__ import annotations
@@ -31,15 +33,20 @@ HERE = Path(__file__).parent
 BIN = Path(sys.executable).parent
 N_PEOPLE = 9
 UNDO_WINDOW_S = 60
+SMALL_WORLD = ("--train", 4, "--validation", 1, "--held-out", 2, "--open", 1)
+SMALL_TRAINING = ("--set", "training.steps=20", "--set", "training.batch=4")
+SMALL_UNDO_WINDOW_S = 1
 
 
 class Round:
     """One run in one folder; each step is a command that a person could type."""
 
-    def __init__(self, folder: Path, seed: int) -> None:
+    def __init__(self, folder: Path, seed: int, *, small: bool = False) -> None:
         """Start from an empty folder: what an earlier run left there goes away."""
         self.folder = folder.resolve()
         self.seed = seed
+        self.small = small
+        self.undo_window_s = SMALL_UNDO_WINDOW_S if small else UNDO_WINDOW_S
         self.world = self.folder / "world"
         self.home = self.folder / "annot"
         self.started = time.monotonic()
@@ -126,6 +133,7 @@ class Round:
             *("--videos", world / "train/videos"),
             *("--transcripts", world / "train/transcripts.json"),
             *("--validation", world / "validation", "--set", f"training.seed={self.seed}"),
+            *(SMALL_TRAINING if self.small else ()),
         )
         self.say("nine people answer the held-out frames meanwhile")
         crowd = self.crowd(url, world / "held-out/truth", range(N_PEOPLE), self.seed)
@@ -134,7 +142,7 @@ class Round:
         self.finish(training)
         self.say("trained; snapshot, release, verification")
         # Answers younger than a minute can still be undone, so a snapshot leaves them out (R7).
-        time.sleep(max(0, crowd_ended + UNDO_WINDOW_S + 1 - time.monotonic()))
+        time.sleep(max(0, crowd_ended + self.undo_window_s + 1 - time.monotonic()))
         self.server("export-snapshot", folder / "snapshot")
         built = json.loads(
             self.run(
@@ -179,6 +187,20 @@ class Round:
             "crowd_spread_px": crowd["spread_px"],
             "answers_per_s": round(crowd["answers"] / crowd["seconds"], 1),
         }
+
+    def prepare(self) -> None:
+        """Render the world, set up a server of our own, import what is to be answered."""
+        self.say("rendering a narrated world")
+        sizes = SMALL_WORLD if self.small else ()
+        self.run("stg-model", "render-world", self.world, "--seed", self.seed, *sizes)
+        self.say("a server of our own; importing the held-out clips")
+        self.server("init")
+        config = self.home / "config.toml"
+        lines = config.read_text(encoding="utf-8").splitlines(keepends=True)
+        window = f"undo_window_s = {self.undo_window_s}\n"
+        changed = [window if line.startswith("undo_window_s") else line for line in lines]
+        config.write_text("".join(changed), encoding="utf-8")
+        self.import_clips("held-out")
 
     def import_clips(self, part: str, *options: str) -> None:
         """Import one part of the world: its clips and their frames."""
@@ -243,6 +265,7 @@ def main() -> int:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--once", action="store_true", help="stop before serving the pages")
+    parser.add_argument("--small", action="store_true", help="a few videos and steps")
     parser.add_argument("--port", type=int, default=8000, help="for serving the pages")
     parser.add_argument("--setup-seconds", type=float, default=0)
     options = parser.parse_args()
@@ -253,12 +276,8 @@ def main() -> int:
             sys.exit(f"port {options.port} is taken; end what runs there or choose another PORT")
     # Being ended must end the server too.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
-    this = Round(options.folder, options.seed)
-    this.say("rendering a narrated world")
-    this.run("stg-model", "render-world", this.world, "--seed", this.seed)
-    this.say("a server of our own; importing the held-out clips")
-    this.server("init")
-    this.import_clips("held-out")
+    this = Round(options.folder, options.seed, small=options.small)
+    this.prepare()
     with this.serving(free_port()) as url:
         result = this.circle(url)
     result["setup_seconds"] = options.setup_seconds
