@@ -159,8 +159,7 @@ function answer(point, how) {
 
 function skip(reason, comment) {
   if (phase !== "armed") return;
-  // Half an emoji, cut off at the field's end, is no text that can be stored.
-  const body = comment ? { reason, comment: comment.toWellFormed?.() ?? comment } : { reason };
+  const body = comment ? { reason, comment } : { reason };
   const item = outbox.add(`/frames/${entry.frame.frame_id}/skips`, body, { isAnswer: false });
   respond({ entry, item, kind: "skip", point: null });
 }

@@ -22,7 +22,9 @@ export class SkipMenu {
     });
     this.#form.addEventListener("submit", (event) => {
       event.preventDefault();
-      this.#close("other", this.#comment.value.trim());
+      const comment = this.#comment.value.trim();
+      // Half an emoji, cut off at the field's end, is no text that can be stored.
+      this.#close("other", comment.toWellFormed?.() ?? comment);
     });
   }
 
