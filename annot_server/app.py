@@ -20,7 +20,7 @@ from werkzeug.exceptions import HTTPException
 from annot_server.config import Home
 from annot_server.errors import ForbiddenError, RequestError
 from annot_server.server import Server, open_server, utc_now
-from annot_server.views import accounts, annotate, api, current, maintain, media
+from annot_server.views import access, accounts, annotate, api, current, maintain, media
 from annot_server.views.schemas import ErrorSchema
 
 logger = logging.getLogger(__name__)
@@ -83,6 +83,7 @@ def app_of(server: Server) -> Flask:
         OPENAPI_JSON_PATH="openapi.json",
     )
     app.before_request(refuse_other_sites)
+    app.before_request(access.refuse_others)
     app.after_request(add_headers)
     app.register_error_handler(RequestError, handle_refusal)
 
@@ -93,6 +94,7 @@ def app_of(server: Server) -> Flask:
     JsonApi(app).register_blueprint(api.blueprint)
     for module in (accounts, annotate, maintain, media):
         app.register_blueprint(module.blueprint)
+    access.check_rules(app)
     return app
 
 

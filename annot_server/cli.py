@@ -6,31 +6,25 @@ import json
 import logging
 import secrets
 from pathlib import Path
-from typing import Any
 
 import click
 
 from annot_server.accounts import invite as make_invite
 from annot_server.audit import audit as read_audit
+from annot_server.commands.options import AS_JSON, FILE, FOLDER, NEW, ready, show
 from annot_server.config import Config, Home
 from annot_server.database import open_engine
 from annot_server.errors import ServerError
 from annot_server.imports import ClipSettings
 from annot_server.imports import import_clips as run_import
-from annot_server.migration import check_version
 from annot_server.migration import upgrade as upgrade_database
 from annot_server.models import ROLES
 from annot_server.prelabels import import_prelabels as run_prelabels
 from annot_server.progress import read_progress
-from annot_server.server import Server, open_server, utc_now
 from annot_server.server import database_url as url_of_database
+from annot_server.server import open_server, utc_now
 from annot_server.snapshots import export_snapshot as run_snapshot
 from dataset_builder.console import commands, log_to_stderr, progress
-
-FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
-FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
-NEW = click.Path(path_type=Path)
-AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 
 
 @click.group(cls=commands(ServerError), context_settings={"help_option_names": ["-h", "--help"]})
@@ -243,23 +237,6 @@ def import_prelabels(home: Home, *, file: Path, as_json: bool) -> None:
     if report.imported + report.present == 0:
         click.echo(f"{file}: nothing of it could be used; no hint was imported", err=True)
         raise click.exceptions.Exit(1)
-
-
-def ready(home: Home) -> Server:
-    """Open the server's parts and check that the database has this version's schema."""
-    this = open_server(home)
-    check_version(this.database.engine)
-    return this
-
-
-def show(values: dict[str, Any], *, as_json: bool) -> None:
-    """Print named values, for people or for machines."""
-    if as_json:
-        click.echo(json.dumps(values))
-        return
-    width = max(map(len, values))
-    for name, value in values.items():
-        click.echo(f"{name.replace('_', ' '):<{width}}  {value}")
 
 
 if __name__ == "__main__":

@@ -28,13 +28,13 @@ def upgrade(engine: Engine, revision: str = "head") -> None:
     Raises:
         StorageError: the database cannot be opened.
     """
-    with _opened(engine) as connection:
+    with _migrating(engine) as connection:
         command.upgrade(_config(connection), revision)
 
 
 def downgrade(engine: Engine, revision: str) -> None:
     """Take the database back to a revision ("base" is empty); for tests of the migrations."""
-    with _opened(engine) as connection:
+    with _migrating(engine) as connection:
         command.downgrade(_config(connection), revision)
 
 
@@ -58,8 +58,34 @@ def _opened(engine: Engine) -> Iterator[Connection]:
         reason = str(error.orig).strip().splitlines()[0]
         where = engine.url.render_as_string(hide_password=True)
         raise StorageError(f"{where}: the database cannot be opened ({reason})") from error
-    with connection, connection.begin():
+    with connection:
         yield connection
+
+
+@contextlib.contextmanager
+def _migrating(engine: Engine) -> Iterator[Connection]:
+    """Open one transaction in which tables may be copied.
+
+    SQLite changes a table by copying it and dropping the old one, and dropping a table that others
+    refer to fails while references are enforced. The switch works outside a transaction only, so
+    the references are checked by hand before the end.
+    """
+    with _opened(engine) as connection:
+        if engine.dialect.name != "sqlite":
+            with connection.begin():
+                yield connection
+            return
+        raw = connection.connection.cursor()
+        raw.execute("PRAGMA foreign_keys = OFF")
+        try:
+            with connection.begin():
+                yield connection
+                broken = connection.exec_driver_sql("PRAGMA foreign_key_check").fetchall()
+                if broken:
+                    raise StorageError(f"the migration would break references: {broken[:3]}")
+        finally:
+            raw.execute("PRAGMA foreign_keys = ON")
+            raw.close()
 
 
 def _config(connection: Connection) -> AlembicConfig:

@@ -8,6 +8,7 @@ from werkzeug.wrappers import Response
 
 from annot_server.accounts import accept_invitation, find_invitation
 from annot_server.models import MAINTAINER
+from annot_server.views.access import open_to_anybody
 from annot_server.views.current import SignedIn, server
 
 STATUS_OF_STATE = {"open": 200, "used": 410, "unknown": 404}
@@ -16,6 +17,7 @@ blueprint = Blueprint("accounts", __name__)
 
 
 @blueprint.get("/join/<token>")
+@open_to_anybody
 def show_invitation(token: str) -> tuple[str, int]:
     """Show what an invite link is for; looking at it does not use it."""
     with server().database.read() as db:
@@ -27,6 +29,7 @@ def show_invitation(token: str) -> tuple[str, int]:
 
 
 @blueprint.post("/join/<token>")
+@open_to_anybody
 def join(token: str) -> Response:
     """Use an invite link and sign its person in."""
     this, now = server(), server().now()
@@ -38,6 +41,7 @@ def join(token: str) -> Response:
 
 
 @blueprint.post("/sign-out")
+@open_to_anybody
 def sign_out() -> Response:
     """Sign out of this browser."""
     logout_user()

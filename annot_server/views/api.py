@@ -12,9 +12,11 @@ from annot_server.answers import count_given, give_answer, skip_frame
 from annot_server.assignment import next_lease
 from annot_server.errors import NotJsonError, NotSignedInError
 from annot_server.leases import HeldFrame, HeldLease, release, renew
+from annot_server.models import MAINTAINER
 from annot_server.progress import read_progress
 from annot_server.undo import undo_answer, undo_skip
-from annot_server.views.current import maintainer, person, server
+from annot_server.views.access import PEOPLE, open_to
+from annot_server.views.current import person, server
 from annot_server.views.media import image_url
 from annot_server.views.schemas import (
     MAX_INTEGER,
@@ -64,6 +66,7 @@ def refuse_strangers_and_forms() -> None:
 
 
 @blueprint.route("/leases", methods=["POST"])
+@open_to(*PEOPLE)
 @blueprint.arguments(LeaseRequestSchema, required=False)
 @blueprint.response(200, LeaseReplySchema)
 @blueprint.alt_response(404, description="after_lease_id is not yours")
@@ -87,6 +90,7 @@ def lease_frames(body: Json) -> Json:
 
 
 @blueprint.route(f"/leases/{LEASE_ID}/renew", methods=["POST"])
+@open_to(*PEOPLE)
 @blueprint.response(200, RenewedSchema)
 @blueprint.alt_response(404, description="not your lease")
 @blueprint.alt_response(409, description="lease_lost")
@@ -106,6 +110,7 @@ def renew_lease(lease_id: int) -> Json:
 
 
 @blueprint.route(f"/leases/{LEASE_ID}/release", methods=["POST"])
+@open_to(*PEOPLE)
 @blueprint.response(204)
 @blueprint.alt_response(404, description="not your lease")
 def release_lease(lease_id: int) -> None:
@@ -117,6 +122,7 @@ def release_lease(lease_id: int) -> None:
 
 
 @blueprint.route(f"/frames/{FRAME_ID}/answers", methods=["POST"], parameters=FOR_PERSON)
+@open_to(*PEOPLE)
 @blueprint.arguments(AnswerSchema)
 @blueprint.arguments(AnswerHeadersSchema, location="headers")
 @blueprint.response(201, GivenSchema)
@@ -147,6 +153,7 @@ def answer_frame(body: Json, headers: Json, frame_id: int) -> tuple[Json, int]:
 
 
 @blueprint.route(f"/frames/{FRAME_ID}/skips", methods=["POST"], parameters=FOR_PERSON)
+@open_to(*PEOPLE)
 @blueprint.arguments(SkipSchema)
 @blueprint.response(201, SkippedSchema)
 @blueprint.alt_response(200, schema=SkippedSchema, description="skipped before")
@@ -170,6 +177,7 @@ def skip(body: Json, frame_id: int) -> tuple[Json, int]:
 
 
 @blueprint.route(f"/answers/{ANSWER_ID}/undo", methods=["POST"], parameters=FOR_PERSON)
+@open_to(*PEOPLE)
 @blueprint.response(200, LeaseReplySchema)
 @blueprint.alt_response(404, description="not your answer")
 @blueprint.alt_response(409, description="undo_expired")
@@ -190,6 +198,7 @@ def take_answer_back(answer_id: int) -> Json:
 
 
 @blueprint.route(f"/skips/{SKIP_ID}/undo", methods=["POST"], parameters=FOR_PERSON)
+@open_to(*PEOPLE)
 @blueprint.response(200, LeaseReplySchema)
 @blueprint.alt_response(404, description="not your skip")
 @blueprint.alt_response(409, description="undo_expired or lease_lost")
@@ -210,6 +219,7 @@ def take_skip_back(skip_id: int) -> Json:
 
 
 @blueprint.route("/me", methods=["GET"])
+@open_to(*PEOPLE)
 @blueprint.response(200, MeSchema)
 def me() -> Json:
     """Say who is signed in."""
@@ -220,11 +230,11 @@ def me() -> Json:
 
 
 @blueprint.route("/progress", methods=["GET"])
+@open_to(MAINTAINER)
 @blueprint.response(200, ProgressSchema)
 @blueprint.alt_response(403, description="maintainers only")
 def progress() -> Json:
     """Say how far the work is."""
-    maintainer()
     with server().database.read() as session:
         return read_progress(session).to_json()
 

@@ -8,8 +8,7 @@ from flask import current_app
 from flask_login import UserMixin, current_user
 
 from annot_server.accounts import Account, find_account
-from annot_server.errors import ForbiddenError, NotSignedInError
-from annot_server.models import MAINTAINER
+from annot_server.errors import NotSignedInError
 from annot_server.server import Server
 
 EXTENSION = "annot_server"
@@ -49,16 +48,3 @@ def person() -> Account:
             "you are not signed in here; open the invite link that was sent to you, or ask for one"
         )
     return cast(SignedIn, current_user).account
-
-
-def maintainer() -> Account:
-    """Return the maintainer who is signed in.
-
-    Raises:
-        NotSignedInError: nobody is signed in.
-        ForbiddenError: it is somebody of another role.
-    """
-    account = person()
-    if account.role != MAINTAINER:
-        raise ForbiddenError("only maintainers may see this")
-    return account

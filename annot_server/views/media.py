@@ -7,7 +7,8 @@ import re
 from flask import Blueprint, Response, send_file, url_for
 
 from annot_server.errors import NotFoundError
-from annot_server.views.current import person, server
+from annot_server.views.access import PEOPLE, open_to
+from annot_server.views.current import server
 from dataset_builder.frames import image_path
 
 SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -17,9 +18,9 @@ blueprint = Blueprint("media", __name__, url_prefix="/media")
 
 
 @blueprint.get("/frames/<image_sha256>.jpg")
+@open_to(*PEOPLE)
 def frame_image(image_sha256: str) -> Response:
     """Send a frame's image."""
-    person()
     if not SHA256.fullmatch(image_sha256):
         raise NotFoundError("there is no such image")
     path = image_path(server().home.frame_store.resolve(), image_sha256)

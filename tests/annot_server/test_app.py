@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from annot_server.app import one_line
+from annot_server.views.access import check_rules, open_to
 
 
 @pytest.fixture
@@ -98,10 +99,18 @@ def test_a_wrong_method_says_which_are_allowed(sign_in, method, path, allowed) -
     assert response.json["error"] == "method_not_allowed"
 
 
+def test_a_route_without_a_rule_stops_the_application_from_starting(app) -> None:
+    app.view_functions["api.me"] = lambda: "open to whom?"
+    with pytest.raises(LookupError, match=r"without an access rule: \['api.me'\]"):
+        check_rules(app)
+    assert app.test_client().get("/api/v1/me").status_code == 403
+
+
 def test_an_error_of_ours_is_logged_and_says_nothing_of_the_inside(app, sign_in, caplog) -> None:
     client = sign_in()
     app.testing = False
 
+    @open_to("annotator")
     def broken() -> str:
         raise RuntimeError("secret detail")
 

@@ -56,7 +56,9 @@ def definitions(engine: Engine) -> set[str]:
 
 def normal(definition: str) -> str:
     """Return a table's definition with its columns and constraints in one order."""
-    head, bracket, body = re.sub(r"\s+", " ", definition).partition("(")
+    # SQLite puts quotes round the name of a table that a migration copied.
+    unquoted = re.sub(r"\s+", " ", definition).replace('TABLE "', "TABLE ").replace('" (', " (")
+    head, bracket, body = unquoted.partition("(")
     if not head.startswith("CREATE TABLE"):
         return head + bracket + body
     return head + "; ".join(sorted(part.strip() for part in re.split(r", (?=[\w\"]+ )", body[:-1])))

@@ -1,4 +1,4 @@
-"""The tables, with their promises as constraints.
+"""Videos, frames and what people said of them, with our promises as constraints.
 
 Answers are never deleted: an answer is *active* while `superseded_at` and `set_aside_at` are both
 empty (R1). A frame has one `Slot` for each answer that it needs, so that no frame can get more
@@ -11,27 +11,23 @@ active answers than its redundancy: each slot holds at most one.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 
 from sqlalchemy import (
     CheckConstraint,
-    DateTime,
-    Dialect,
     ForeignKey,
     ForeignKeyConstraint,
     Index,
-    MetaData,
     String,
     Text,
-    TypeDecorator,
     UniqueConstraint,
     and_,
-    text,
+    false,
 )
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.orm import Mapped, mapped_column
 
-ANNOTATOR, MAINTAINER = "annotator", "maintainer"
-ROLES = (ANNOTATOR, MAINTAINER)
+from annot_server.models.base import Base, one_of, partial_index
+
 ASSISTED, BLIND = "assisted", "blind"
 SKIP_REASONS = ("cannot_tell", "wrong_action", "broken_image", "other")
 POINTERS = ("mouse", "touch", "pen", "keyboard")
@@ -40,82 +36,8 @@ ENOUGH_ANSWERS = "enough_answers"
 IS_ACTIVE = "superseded_at IS NULL AND set_aside_at IS NULL"
 
 
-class UtcDateTime(TypeDecorator[datetime]):
-    """A moment in UTC; refuses naive values and gives aware ones, also where SQLite keeps none."""
-
-    impl = DateTime(timezone=True)
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Turn an aware moment into UTC."""
-        if value is None:
-            return None
-        if value.tzinfo is None:
-            raise ValueError(f"expected a moment with a time zone, got {value!r}")
-        return value.astimezone(UTC)
-
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Give back an aware moment in UTC."""
-        if value is None:
-            return None
-        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
-
-
-class Base(DeclarativeBase):
-    """Declares the tables; every constraint has a name, so that migrations can change it."""
-
-    metadata = MetaData(
-        naming_convention={
-            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-            "ck": "ck_%(table_name)s_%(constraint_name)s",
-            "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
-            "pk": "pk_%(table_name)s",
-        }
-    )
-    type_annotation_map = {datetime: UtcDateTime}  # noqa: RUF012 - SQLAlchemy's own hook
-
-
-def one_of(column: str, values: tuple[str, ...]) -> CheckConstraint:
-    """Return a check that the column holds one of the values."""
-    listed = ", ".join(f"'{value}'" for value in values)
-    return CheckConstraint(f"{column} IN ({listed})", name=f"known_{column}")
-
-
-def partial_index(name: str, *columns: str, where: str, unique: bool = False) -> Index:
-    """Return an index over the rows where a condition holds, on both databases."""
-    return Index(
-        name, *columns, unique=unique, sqlite_where=text(where), postgresql_where=text(where)
-    )
-
-
-class Person(Base):
-    """Somebody who clicks or maintains; the name stays behind the snapshot's privacy line."""
-
-    __tablename__ = "people"
-    __table_args__ = (one_of("role", ROLES),)
-
-    id: Mapped[int] = mapped_column(primary_key=True)
-    name: Mapped[str] = mapped_column(String(200), unique=True)
-    role: Mapped[str] = mapped_column(String(20))
-    created_at: Mapped[datetime]
-    consented_at: Mapped[datetime | None]
-
-
-class Invite(Base):
-    """A one-time sign-in link for one person; only the token's hash is kept."""
-
-    __tablename__ = "invites"
-
-    id: Mapped[int] = mapped_column(primary_key=True)
-    token_sha256: Mapped[str] = mapped_column(String(64), unique=True)
-    person_id: Mapped[int] = mapped_column(ForeignKey("people.id"))
-    created_at: Mapped[datetime]
-    used_at: Mapped[datetime | None]
-
-
 class Video(Base):
-    """One source video, as displayed."""
+    """One source video, as displayed; `source_path` is where the file was at import."""
 
     __tablename__ = "videos"
 
@@ -124,6 +46,8 @@ class Video(Base):
     height: Mapped[int]
     duration_s: Mapped[float]
     sha256: Mapped[str] = mapped_column(String(64))
+    source_path: Mapped[str | None] = mapped_column(Text)
+    mime: Mapped[str | None] = mapped_column(String(100))
 
 
 class Action(Base):
@@ -136,7 +60,11 @@ class Action(Base):
 
 
 class Clip(Base):
-    """One occurrence of one action in one video; higher `priority` is handed out first."""
+    """One occurrence of one action in one video; higher `priority` is handed out first.
+
+    The frames of a gold clip have known answers and no slots: they are shown to many people, and
+    never counted (R3).
+    """
 
     __tablename__ = "clips"
     __table_args__ = (
@@ -152,10 +80,15 @@ class Clip(Base):
     split: Mapped[str] = mapped_column(String(60))
     is_benchmark: Mapped[bool]
     priority: Mapped[int] = mapped_column(default=0)
+    is_gold: Mapped[bool] = mapped_column(default=False, server_default=false())
 
 
 class Frame(Base):
-    """The image at one whole second of one clip, and how many answers it needs."""
+    """The image at one whole second of one clip, and how many answers it needs.
+
+    What its answers agree on is written when it retires, and emptied when it opens again: see
+    `agreement`. `settled_at` is when a reviewer said that its disagreement may stay.
+    """
 
     __tablename__ = "frames"
     __table_args__ = (
@@ -165,6 +98,11 @@ class Frame(Base):
         CheckConstraint("hint_quota BETWEEN 0 AND 3", name="hint_quota"),
         CheckConstraint("(retired_at IS NULL) = (retired_reason IS NULL)", name="retired"),
         partial_index("ix_frames_open", "clip_id", "second", where="retired_at IS NULL"),
+        partial_index(
+            "ix_frames_to_review",
+            "disagreement",
+            where="disagreement IS NOT NULL AND settled_at IS NULL",
+        ),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -177,6 +115,12 @@ class Frame(Base):
     hint_quota: Mapped[int]
     retired_at: Mapped[datetime | None]
     retired_reason: Mapped[str | None] = mapped_column(String(40))
+    n_clicks: Mapped[int | None]
+    n_not_visible: Mapped[int | None]
+    n_close: Mapped[int | None]
+    pairwise_distance: Mapped[float | None]
+    disagreement: Mapped[float | None]
+    settled_at: Mapped[datetime | None]
 
 
 class Prelabel(Base):
@@ -302,6 +246,8 @@ class Answer(Base):
     display_width: Mapped[int | None]
     display_height: Mapped[int | None]
     device_pixel_ratio: Mapped[float | None]
+    zoom: Mapped[float | None]
+    context_ms: Mapped[int | None]
 
     # Kept for both arms, so that the blind arm's distance to the hint it did not see is known.
     arm: Mapped[str | None] = mapped_column(String(10))
@@ -337,26 +283,3 @@ class Skip(Base):
     comment: Mapped[str | None] = mapped_column(String(500))
     created_at: Mapped[datetime]
     undone_at: Mapped[datetime | None]
-
-
-class Snapshot(Base):
-    """A snapshot that was exported, and the digest of its folder."""
-
-    __tablename__ = "snapshots"
-
-    snapshot_id: Mapped[str] = mapped_column(String(60), primary_key=True)
-    digest: Mapped[str] = mapped_column(String(64))
-    answers: Mapped[int]
-    created_at: Mapped[datetime]
-
-
-class AuditEntry(Base):
-    """Who changed what, when; `person_id` is empty for the command line."""
-
-    __tablename__ = "audit_log"
-
-    id: Mapped[int] = mapped_column(primary_key=True)
-    at: Mapped[datetime]
-    person_id: Mapped[int | None] = mapped_column(ForeignKey("people.id"))
-    what: Mapped[str] = mapped_column(String(40))
-    subject: Mapped[str] = mapped_column(Text)

@@ -1,0 +1,1 @@
+"""The commands of `annot-server`, by subject; `cli` puts them together."""

@@ -1,0 +1,1 @@
+"""Where people come from: one module for each crowd panel."""

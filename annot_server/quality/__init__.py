@@ -1,0 +1,1 @@
+"""Frames with known answers: qualification, hidden gold, and the score they give."""
