@@ -65,7 +65,8 @@ N_ACTIVE_OF_PERSON = select(func.count(Answer.id)).where(
 class Details:
     """How an answer was given, as the page saw it; None where it does not say.
 
-    Times in milliseconds, sizes in CSS pixels of the displayed image.
+    Times in milliseconds, sizes in CSS pixels of the displayed image; `zoom` is the page's
+    magnification (1: the whole frame), `context_ms` how long the clip was played around it.
     """
 
     ms_since_paint: int | None = None
@@ -74,6 +75,8 @@ class Details:
     display_width: int | None = None
     display_height: int | None = None
     device_pixel_ratio: float | None = None
+    zoom: float | None = None
+    context_ms: int | None = None
     hint_taken_by_key: bool | None = None
 
 

@@ -25,6 +25,44 @@ UNDOABLE = 10
 """Only the last ten answers (and the last ten skips) can be taken back."""
 
 
+def undo_response(
+    session: Session,
+    *,
+    person_id: int,
+    frame_id: int,
+    now: datetime,
+    undo_window_s: int,
+    lease_s: int,
+) -> HeldLease:
+    """Take back what a person said last of a frame, answer or skip, and hold the frame again.
+
+    Raises:
+        NotFoundError: the person has said nothing of it.
+        UndoExpiredError: see `may_undo`.
+        LeaseLostError: they skipped it, and others have taken every place of it since.
+    """
+    lock_person(session, person_id)
+    answer_id, skip_id = (
+        session.scalar(
+            select(said.id)
+            .where(said.frame_id == frame_id, said.person_id == person_id)
+            .order_by(said.id.desc())
+            .limit(1)
+        )
+        for said in (Answer, Skip)
+    )
+    if answer_id is None and skip_id is None:
+        raise NotFoundError(f"you have said nothing of frame {frame_id}", frame_id)
+    is_skipped = skip_id is not None and (
+        answer_id is None or session.get_one(Skip, skip_id).undone_at is None
+    )
+    whose = {"person_id": person_id, "now": now}
+    limits = {"undo_window_s": undo_window_s, "lease_s": lease_s}
+    if is_skipped:
+        return undo_skip(session, skip_id=skip_id, **whose, **limits)
+    return undo_answer(session, answer_id=answer_id, **whose, **limits)
+
+
 def undo_answer(
     session: Session,
     *,

@@ -14,7 +14,7 @@ from annot_server.errors import NotJsonError, NotSignedInError
 from annot_server.leases import HeldFrame, HeldLease, release, renew
 from annot_server.models import MAINTAINER
 from annot_server.progress import read_progress
-from annot_server.undo import undo_answer, undo_skip
+from annot_server.undo import undo_answer, undo_response, undo_skip
 from annot_server.views.access import PEOPLE, open_to
 from annot_server.views.current import person, server
 from annot_server.views.media import image_url
@@ -85,8 +85,8 @@ def lease_frames(body: Json) -> Json:
         )
     )
     if held is None:
-        return {"lease": None, "reason": "no_work"}
-    return {"lease": lease_json(held, now), "reason": None}
+        return {"lease": None, "reason": "no_work", "message": None}
+    return {"lease": lease_json(held, now)}
 
 
 @blueprint.route(f"/leases/{LEASE_ID}/renew", methods=["POST"])
@@ -174,6 +174,27 @@ def skip(body: Json, frame_id: int) -> tuple[Json, int]:
     )
     reply = {"skip_id": skipped.skip_id, "frame_id": frame_id}
     return reply, 200 if skipped.is_repeat else 201
+
+
+@blueprint.route(f"/frames/{FRAME_ID}/undo", methods=["POST"], parameters=FOR_PERSON)
+@open_to(*PEOPLE)
+@blueprint.response(200, LeaseReplySchema)
+@blueprint.alt_response(404, description="you have said nothing of this frame")
+@blueprint.alt_response(409, description="undo_expired or lease_lost")
+def take_back(frame_id: int) -> Json:
+    """Take back what you said last of a frame, and hold it again."""
+    this, who, now = server(), person(), server().now()
+    held = this.database.write(
+        lambda session: undo_response(
+            session,
+            person_id=who.person_id,
+            frame_id=frame_id,
+            now=now,
+            undo_window_s=this.config.undo_window_s,
+            lease_s=this.config.lease_s,
+        )
+    )
+    return {"lease": lease_json(held, now)}
 
 
 @blueprint.route(f"/answers/{ANSWER_ID}/undo", methods=["POST"], parameters=FOR_PERSON)

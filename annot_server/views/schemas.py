@@ -15,6 +15,7 @@ from annot_server.models import POINTERS, ROLES, SKIP_REASONS
 from dataset_builder.geometry import Point
 
 MAX_INTEGER = 2**31 - 1
+NO_LEASE_REASONS = ("no_work", "paused", "to_qualify")
 
 
 class Number(fields.Float):
@@ -76,6 +77,8 @@ class DetailsSchema(Schema):
     device_pixel_ratio = Number(
         allow_none=True, validate=validate.Range(0, 100, min_inclusive=False)
     )
+    zoom = Number(allow_none=True, validate=validate.Range(1, 100))
+    context_ms = Count(allow_none=True)
     hint_taken_by_key = Truth(allow_none=True)
 
 
@@ -165,10 +168,11 @@ class LeaseSchema(Schema):
 
 
 class LeaseReplySchema(Schema):
-    """A lease, or the reason why there is none."""
+    """A lease, or the reason why there is none, and what to tell the person."""
 
     lease = fields.Nested(LeaseSchema, required=True, allow_none=True)
-    reason = fields.String(allow_none=True, validate=validate.OneOf(["no_work"]))
+    reason = fields.String(validate=validate.OneOf(NO_LEASE_REASONS))
+    message = fields.String(allow_none=True)
 
 
 class RenewedSchema(Schema):

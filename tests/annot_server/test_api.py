@@ -54,18 +54,19 @@ def test_the_whole_way_from_lease_to_undo(project, sign_in) -> None:
     skipped = client.post(f"/api/v1/frames/{frames[1]}/skips", json={"reason": "cannot_tell"})
     assert skipped.status_code == 201
     assert lease(client) is None
-    for path, frame_id in (
-        (f"answers/{given.json['answer_id']}", frames[0]),
-        (f"skips/{skipped.json['skip_id']}", frames[1]),
-    ):
-        undone = client.post(f"/api/v1/{path}/undo")
+    for frame_id in frames:
+        undone = client.post(f"/api/v1/frames/{frame_id}/undo")
         assert undone.status_code == 200
         assert [f["frame_id"] for f in undone.json["lease"]["frames"]] == [frame_id]
     assert client.get("/api/v1/me").json == {"name": "Ada", "role": "annotator", "answers_given": 0}
 
 
 def test_no_work_is_said_plainly(sign_in) -> None:
-    assert sign_in().post("/api/v1/leases", json={}).json == {"lease": None, "reason": "no_work"}
+    assert sign_in().post("/api/v1/leases", json={}).json == {
+        "lease": None,
+        "reason": "no_work",
+        "message": None,
+    }
 
 
 def test_a_repeated_answer_is_answered_200_with_the_same_body(project, sign_in) -> None:
@@ -160,6 +161,7 @@ ROUTES = [
     ("POST", "/leases/1/release"),
     ("POST", "/frames/1/answers"),
     ("POST", "/frames/1/skips"),
+    ("POST", "/frames/1/undo"),
     ("POST", "/answers/1/undo"),
     ("POST", "/skips/1/undo"),
     ("GET", "/me"),
@@ -187,7 +189,7 @@ def test_a_page_of_somebody_else_is_asked_to_sign_in(project, sign_in) -> None:
     client = sign_in("Ada")
     lease(client)
     other = {"X-Annotator": str(project.person("Bo")), "Idempotency-Key": "k"}
-    for path in (f"frames/{frame}/answers", f"frames/{frame}/skips", "answers/1/undo"):
+    for path in (f"frames/{frame}/answers", f"frames/{frame}/skips", f"frames/{frame}/undo"):
         refused = client.post(f"/api/v1/{path}", json={"point": None}, headers=other)
         assert (refused.status_code, refused.json["error"]) == (401, "not_signed_in"), path
     own = {**other, "X-Annotator": page_owner(client)}
@@ -216,10 +218,12 @@ def test_nobody_touches_what_others_said(project, sign_in) -> None:
     first, second = project.add_clip(2)
     ada, bo = sign_in("Ada"), sign_in("Bo")
     lease(ada)
-    answer_id = answer(ada, first).json["answer_id"]
-    skip = ada.post(f"/api/v1/frames/{second}/skips", json={"reason": "other"})
-    assert bo.post(f"/api/v1/answers/{answer_id}/undo").status_code == 404
-    assert bo.post(f"/api/v1/skips/{skip.json['skip_id']}/undo").status_code == 404
+    answer(ada, first)
+    ada.post(f"/api/v1/frames/{second}/skips", json={"reason": "other"})
+    for frame in (first, second):
+        refused = bo.post(f"/api/v1/frames/{frame}/undo")
+        assert (refused.status_code, refused.json["error"]) == (404, "not_found")
+        assert ada.post(f"/api/v1/frames/{frame}/undo").status_code == 200
 
 
 # Probes (R39) ----------------------------------------------------------------------------------
@@ -261,6 +265,8 @@ PROBES = [
     ("ms too big", b'{"point": null, "details": {"ms_taken": 2147483648}}', JSON, 422, "ms_taken"),
     ("pointer", b'{"point": null, "details": {"pointer": "foot"}}', JSON, 422, "details.pointer"),
     ("ratio 0", b'{"point": null, "details": {"device_pixel_ratio": 0}}', JSON, 422, "pixel_ratio"),
+    ("zoomed out", b'{"point": null, "details": {"zoom": 0.5}}', JSON, 422, "details.zoom"),
+    ("context", b'{"point": null, "details": {"context_ms": -1}}', JSON, 422, "details.context_ms"),
     ("by key 1", b'{"point": null, "details": {"hint_taken_by_key": 1}}', JSON, 422, "by_key"),
     ("bad JSON", b'{"point": ', JSON, 400, "Invalid JSON body."),
     ("bad UTF-8", b'{"point": "\xff\xfe"}', JSON, 400, "Invalid JSON body."),
@@ -326,7 +332,7 @@ def test_ids_beyond_the_database_are_not_found(sign_in) -> None:
     too_big = 2**70
     assert answer(client, too_big).status_code == 404
     assert client.post(f"/api/v1/leases/{too_big}/renew").status_code == 404
-    assert client.post(f"/api/v1/answers/{too_big}/undo").status_code == 404
+    assert client.post(f"/api/v1/frames/{too_big}/undo").status_code == 404
     assert client.post("/api/v1/frames/-1/skips", json={"reason": "other"}).status_code == 404
 
 
@@ -346,7 +352,7 @@ def test_the_openapi_document_says_what_is_checked(app) -> None:
     assert schemas["Answer"]["required"] == ["point"]
     assert schemas["Point"]["properties"]["x"] == {"type": "number", "minimum": 0, "maximum": 1}
     assert set(schemas["Error"]["properties"]) == {"error", "message", "frame_id"}
-    for path in ("frames/{frame_id}/answers", "frames/{frame_id}/skips", "skips/{skip_id}/undo"):
+    for path in ("frames/{frame_id}/answers", "frames/{frame_id}/skips", "frames/{frame_id}/undo"):
         (header,) = [
             p for p in document["paths"][f"/api/v1/{path}"]["parameters"] if p["in"] == "header"
         ]

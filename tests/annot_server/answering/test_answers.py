@@ -29,13 +29,14 @@ def test_an_answer_is_stored_as_it_was_given(project, annotator, clock) -> None:
     [frame] = project.add_clip(1)
     ada = annotator("Ada")
     held = ada.lease()
-    details = Details(120, 950, "touch", 390, 219, 3.0, None)
+    details = Details(120, 950, "touch", 390, 219, 3.0, zoom=2.5, context_ms=1800)
     given = ada.answer(frame, Point(0.123456789, 1.0), details=details)
     [row] = annotator.stored(frame)
     assert (row.id, given.answers_given, given.is_repeat) == (given.answer_id, 1, False)
     assert (row.x, row.y, row.lease_id) == (0.123456789, 1.0, held.lease_id)
     assert (row.ms_since_paint, row.ms_taken, row.pointer) == (120, 950, "touch")
     assert (row.display_width, row.display_height, row.device_pixel_ratio) == (390, 219, 3.0)
+    assert (row.zoom, row.context_ms) == (2.5, 1800)
     assert row.created_at == clock.now
     assert (row.arm, row.prelabel_id, row.hint_distance) == (None, None, None)
 

@@ -167,3 +167,32 @@ def test_a_skip_cannot_be_taken_back_once_others_have_the_frame(project, annotat
     annotator("Bo").lease()
     with pytest.raises(LeaseLostError, match="others have taken this frame"):
         ada.undo_skip(skipped.skip_id)
+
+
+def test_what_is_taken_back_is_what_was_said_last(project, annotator) -> None:
+    [frame] = project.add_clip(1)
+    ada = annotator("Ada")
+    ada.lease()
+    ada.answer(frame)
+    ada.take_back(frame)
+    ada.skip(frame)
+    held = ada.take_back(frame)
+    assert [f.frame_id for f in held.frames] == [frame]
+    ada.answer(frame)
+    ada.take_back(frame)
+    with pytest.raises(UndoExpiredError):
+        ada.take_back(frame)
+    old, new = annotator.stored(frame)
+    assert (new.lease_id, new.supersedes_id) == (held.lease_id, old.id)
+
+
+def test_a_frame_of_which_one_has_said_nothing_has_nothing_to_take_back(project, annotator) -> None:
+    [frame] = project.add_clip(1)
+    ada, bo = annotator("Ada"), annotator("Bo")
+    ada.lease()
+    bo.lease()
+    bo.answer(frame)
+    with pytest.raises(NotFoundError, match=f"said nothing of frame {frame}"):
+        ada.take_back(frame)
+    with pytest.raises(NotFoundError):
+        ada.take_back(12345)
