@@ -71,6 +71,38 @@ class Config:
         high=MAX_HINT_QUOTA,
     )
     session_days: int = setting(30, "days", "how long a browser stays signed in", low=1, high=365)
+    gold_every: int = setting(
+        15,
+        "answers",
+        "one answer in so many is on a hidden gold frame, while there are some; 0 shows none",
+        low=0,
+    )
+    gold_tolerance: float = setting(
+        0.08,
+        "of the frame's diagonal",
+        "how far from a known answer a click may lie; gold frames keep what they came in with",
+        low=0.001,
+        high=1,
+    )
+    gold_window: int = setting(
+        20, "gold answers", "a person's score is the share right among the last so many", low=1
+    )
+    gold_min_answers: int = setting(
+        10, "gold answers", "nobody is judged by fewer hidden gold frames than this", low=1
+    )
+    gold_min_share: float = setting(
+        0.6,
+        "share of gold answers",
+        "an annotator whose score falls below it is paused; 0 pauses nobody",
+        low=0,
+        high=1,
+    )
+    qualification_attempts: int = setting(
+        3, "attempts", "how often somebody may try the qualification", low=1
+    )
+    qualification_wait_s: int = setting(
+        600, "seconds", "the pause between two attempts at the qualification", low=0
+    )
 
     def __post_init__(self) -> None:
         """Refuse values of another type or outside their bounds."""
@@ -95,8 +127,8 @@ def check_value(
     kind = type(default)
     if type(value) is not kind:
         raise ConfigError(f"{name} should be {kind.__name__}, got {value!r}")
-    if isinstance(value, int) and (
-        (low is not None and value < low) or (high is not None and value > high)
+    if isinstance(value, int | float) and (
+        (low is not None and not value >= low) or (high is not None and not value <= high)
     ):
         upper = "" if high is None else f" and at most {high}"
         raise ConfigError(f"{name} should be at least {low}{upper}, got {value}")

@@ -20,7 +20,8 @@ class Person(Base):
 
     A person is paused, not deleted: nothing is leased to them until somebody lets them go on. Who
     asks to be forgotten loses name, e-mail, panel id and every way in; the answers stay under the
-    pseudonym (R13). Raising `session_version` signs the person out everywhere.
+    pseudonym (R13). Raising `session_version` signs the person out everywhere. Gold answers from
+    before `judged_from` no longer count in the person's score.
     """
 
     __tablename__ = "people"
@@ -45,6 +46,7 @@ class Person(Base):
     qualified_at: Mapped[datetime | None]
     paused_at: Mapped[datetime | None]
     paused_reason: Mapped[str | None] = mapped_column(String(200))
+    judged_from: Mapped[datetime | None]
     forgotten_at: Mapped[datetime | None]
 
 

@@ -51,6 +51,9 @@ def test_an_unknown_setting_is_refused_and_the_nearest_named(tmp_path) -> None:
         ("hint_quota = 4", "hint_quota should be at least 0 and at most 3, got 4"),
         ("lease_s = 0", "lease_s should be at least 1, got 0"),
         ("base_url = 8000", "base_url should be str, got 8000"),
+        ("gold_min_share = 1.2", "gold_min_share should be at least 0 and at most 1, got 1.2"),
+        ("gold_tolerance = nan", "gold_tolerance should be at least 0.001 and at most 1, got nan"),
+        ("gold_tolerance = 1", "gold_tolerance should be float, got 1"),
     ],
 )
 def test_a_wrong_value_is_refused_with_its_file(tmp_path, text, message) -> None:
