@@ -18,6 +18,9 @@ const ARROWS = {
   ArrowDown: [0, 1],
 };
 
+/** The keys that move the cross-hair. */
+export const ARROW_KEYS = Object.keys(ARROWS);
+
 /** Size in whole CSS pixels at which a frame fills the available room and keeps its aspect. */
 export function fitFrame(available, source) {
   const scale = Math.min(
@@ -49,11 +52,6 @@ export function placeOf(point, rect) {
 /** Distance between two places in CSS pixels. */
 export function distancePx(a, b) {
   return Math.hypot(a.clientX - b.clientX, a.clientY - b.clientY);
-}
-
-/** True for the keys that move the cross-hair. */
-export function isArrow(key) {
-  return key in ARROWS;
 }
 
 /** The cross-hair after an arrow key: 1 % of the frame a press, 5 % with Shift, never outside. */

@@ -31,6 +31,15 @@ export class View {
     return this.#picture.getBoundingClientRect();
   }
 
+  /** Show an entry's picture, or say that it does not load. */
+  show(entry) {
+    if (entry.isBroken) {
+      this.showPanel({ title: this.#t("broken_title"), text: this.#t("broken_text") });
+    } else {
+      this.showFrame(entry);
+    }
+  }
+
   /** Swap the picture in; it is decoded already, so that the next paint shows it. */
   showFrame(entry) {
     setText(byId("phrase"), entry.action.description);

@@ -138,3 +138,15 @@ def test_the_page_asks_for_no_sentence_that_is_missing_and_none_is_left_over(cal
     assert asked <= keys
     assert set(re.findall(r'\bt\("(\w+)"', code)) <= keys
     assert keys - {"other"} <= asked | quoted | composed
+
+
+def test_every_module_of_the_page_is_fetched_at_once():
+    """A module that is not preloaded is found only after another has been read: a round trip."""
+    needed, unread = set(), {"annotate"}
+    while unread:
+        source = (STATIC / f"{unread.pop()}.js").read_text()
+        found = set(re.findall(r'from "\./(\w+)\.js"', source)) - needed
+        needed |= found
+        unread |= found
+    (listed,) = re.findall(r"for module in \[(.*?)\]", TEMPLATE.read_text())
+    assert sorted(needed) == re.findall(r'"(\w+)"', listed)
