@@ -10,12 +10,6 @@ from __future__ import annotations
 
 import io
 import os
-import pwd
-import shutil
-import signal
-import subprocess
-import tempfile
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -27,7 +21,7 @@ import PIL.Image
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import Engine, delete, make_url, select
+from sqlalchemy import Engine, delete, select
 
 from annot_server.accounts import invite
 from annot_server.app import app_of
@@ -42,102 +36,26 @@ from dataset_builder.domain import Segment, Video, frame_seconds
 from dataset_builder.frames import FrameImage, VideoFrames, image_path
 from dataset_builder.importers.clip_csv import ClipRow, action_of, clip_of
 from dataset_builder.tables import sha256_bytes
-
-POSTGRES_START_S = 30
-NEEDED = ("initdb", "postgres")
-
+from tests.postgres import NOT_FOUND, QUICK, own_postgres, postgres_programs
 
 # PostgreSQL -----------------------------------------------------------------------------------
 
 
-def postgres_programs() -> Path | None:
-    """Return the folder of PostgreSQL's server programs, where there is one."""
-    folders = [Path(found).parent for found in [shutil.which("initdb")] if found]
-    folders += sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
-    return next((f for f in folders if all((f / name).exists() for name in NEEDED)), None)
-
-
-def unprivileged_user() -> pwd.struct_passwd:
-    """Return whom PostgreSQL runs as: it refuses to be started by root."""
-    if os.geteuid() != 0:
-        return pwd.getpwuid(os.geteuid())
-    for name in ("postgres", "nobody"):
-        try:
-            return pwd.getpwnam(name)
-        except KeyError:
-            continue
-    raise LookupError("neither a user postgres nor a user nobody")
-
-
-def run_as(user: pwd.struct_passwd) -> dict[str, Any]:
-    """Return the arguments that make subprocess run a program as somebody else."""
-    if os.geteuid() != 0:
-        return {}
-    return {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
+@pytest.fixture(scope="session")
+def postgres_settings() -> dict[str, str]:
+    """Return how the tests' PostgreSQL runs: quick, since nothing here dies."""
+    return QUICK
 
 
 @pytest.fixture(scope="session")
-def postgres_url() -> Iterator[str]:
-    """Start a PostgreSQL of our own, on a socket only, and end it by its own process id."""
-    programs = postgres_programs()
-    if programs is None:
-        reason = "PostgreSQL's initdb and postgres were not found (apt-get install postgresql)"
+def postgres_url(postgres_settings: dict[str, str]) -> Iterator[str]:
+    """Start a PostgreSQL of our own, and end it by its own process id."""
+    if postgres_programs() is None:
         if os.environ.get("CI") == "true":
-            pytest.fail(reason)
-        pytest.skip(reason)
-    user = unprivileged_user()
-    folder = Path(tempfile.mkdtemp(prefix="annot-pg-"))
-    os.chown(folder, user.pw_uid, user.pw_gid)
-    try:
-        yield from running_postgres(programs, folder, user)
-    finally:
-        shutil.rmtree(folder)
-
-
-def running_postgres(programs: Path, folder: Path, user: pwd.struct_passwd) -> Iterator[str]:
-    data = folder / "data"
-    subprocess.run(
-        [programs / "initdb", "-D", data, "-A", "trust", "-U", "test", "--no-sync", "-E", "UTF8"],
-        check=True,
-        capture_output=True,
-        cwd=folder,
-        **run_as(user),
-    )
-    options = {
-        "listen_addresses": "",
-        "unix_socket_directories": folder,
-        "fsync": "off",
-        "full_page_writes": "off",
-        "synchronous_commit": "off",
-        "deadlock_timeout": "200ms",
-    }
-    command = [str(programs / "postgres"), "-D", str(data)]
-    for name, value in options.items():
-        command += ["-c", f"{name}={value}"]
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log, cwd=folder, **run_as(user))
-    url = f"postgresql+psycopg://test@/postgres?host={folder}"
-    try:
-        wait_for_postgres(url, process, folder / "log")
-        yield url
-    finally:
-        process.send_signal(signal.SIGINT)
-        process.wait(timeout=POSTGRES_START_S)
-
-
-def wait_for_postgres(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
-    import psycopg
-
-    where = make_url(url).query["host"]
-    deadline = time.monotonic() + POSTGRES_START_S
-    while True:
-        try:
-            psycopg.connect(f"user=test dbname=postgres host={where}").close()
-            return
-        except psycopg.OperationalError:
-            if process.poll() is not None or time.monotonic() > deadline:
-                pytest.fail(f"PostgreSQL did not start:\n{log.read_text()[-1500:]}")
-            time.sleep(0.05)
+            pytest.fail(NOT_FOUND)
+        pytest.skip(NOT_FOUND)
+    with own_postgres(postgres_settings) as postgres:
+        yield postgres.url
 
 
 @pytest.fixture(scope="session")
