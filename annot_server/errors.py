@@ -12,7 +12,8 @@
         |-- IdempotencyConflictError    409 idempotency_conflict
         |-- UndoExpiredError            409 undo_expired
         |-- InviteUsedError             410 invite_used
-        `-- NotJsonError                415 not_json
+        |-- NotJsonError                415 not_json
+        `-- BusyError                   503 busy
 
 Messages say what is wrong, with which value, and what to do; page and scripts show them as they
 are, and act on `code`.
@@ -106,3 +107,10 @@ class NotJsonError(RequestError):
 
     status = 415
     code = "not_json"
+
+
+class BusyError(RequestError):
+    """Too many ask for something slow at once; the same request will do in a moment."""
+
+    status = 503
+    code = "busy"

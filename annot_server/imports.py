@@ -20,6 +20,7 @@ from annot_server.config import Config, Home
 from annot_server.database import Database
 from annot_server.models import Action, AuditEntry, Clip, Frame, Slot, Video
 from annot_server.places import check_hint_quota
+from annot_server.sources import SourceFile, note_source_file, source_file
 from dataset_builder.domain import frame_seconds
 from dataset_builder.errors import InputError
 from dataset_builder.frames import VideoFrames, cut_frames, find_videos, probe_video
@@ -107,6 +108,7 @@ def import_clips(
                     settings=settings,
                     redundancy=config.redundancy,
                     hint_quota=quota,
+                    source=source_file(files[video_id]),
                 )
             )
             report.clips_added += n_clips
@@ -139,6 +141,7 @@ def store_clips(
     *,
     redundancy: int,
     hint_quota: int,
+    source: SourceFile | None = None,
 ) -> tuple[int, int]:
     """Add a video's clips that are not there yet, with their frames and slots.
 
@@ -149,6 +152,8 @@ def store_clips(
         InputError: the video is there already, from another source file.
     """
     _add_video(session, cut)
+    if source is not None:
+        note_source_file(session, cut.video.video_id, source)
     frames: list[Frame] = []
     n_clips = 0
     for row in rows:
