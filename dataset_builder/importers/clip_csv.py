@@ -9,8 +9,6 @@ with its line and the rest goes in; further columns are passed over.
 
 from __future__ import annotations
 
-import csv
-import io
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +21,7 @@ from dataset_builder.domain import (
     clip_id_for,
 )
 from dataset_builder.errors import InputError
+from dataset_builder.importers.csv_rows import Record, read_rows, text_of
 
 COLUMNS = ("video_id", "start_s", "end_s", "action")
 
@@ -53,38 +52,17 @@ def read_clip_csv(path: Path) -> ClipTable:
     Raises:
         InputError: the file is missing, is not UTF-8 text, or lacks a column.
     """
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: is not UTF-8 text ({error}); save it as UTF-8") from error
-    except OSError as error:
-        raise InputError(f"{path}: cannot be opened ({error.strerror})") from error
-    reader = csv.DictReader(io.StringIO(text), skipinitialspace=True, strict=True)
-    rows: list[ClipRow] = []
-    problems: list[str] = []
     first_lines: dict[str, int] = {}
-    try:
-        missing = [name for name in COLUMNS if name not in (reader.fieldnames or ())]
-        if missing:
-            raise InputError(
-                f"{path}:1: the header lacks {', '.join(missing)}; it must be {','.join(COLUMNS)}"
-            )
-        for record in reader:
-            line = reader.line_num
-            try:
-                row = _read_row(line, record)
-                clip_id = _clip_id(row)
-                if clip_id in first_lines:
-                    raise InputError(f"the same clip as line {first_lines[clip_id]}; delete one")
-                first_lines[clip_id] = line
-                rows.append(row)
-            except InputError as error:
-                problems.append(f"{path}:{line}: {error}")
-    except csv.Error as error:
-        raise InputError(
-            f"{path}:{reader.line_num + 1}: is no CSV from here on ({error}); is a quote left open?"
-        ) from error
-    return ClipTable(tuple(rows), tuple(problems))
+
+    def read_row(line: int, record: Record) -> ClipRow:
+        row = _read_row(line, record)
+        clip_id = _clip_id(row)
+        if clip_id in first_lines:
+            raise InputError(f"the same clip as line {first_lines[clip_id]}; delete one")
+        first_lines[clip_id] = line
+        return row
+
+    return ClipTable(*read_rows(path, COLUMNS, read_row))
 
 
 def action_of(row: ClipRow) -> Action:
@@ -108,24 +86,13 @@ def _clip_id(row: ClipRow) -> str:
     return clip_id_for(row.video_id, row.segment, action_id_for(row.description))
 
 
-def _read_row(line: int, record: dict[str | None, str | list[str] | None]) -> ClipRow:
-    if None in record:
-        raise InputError(f"has more fields than the header, {record[None]}; quote commas in text")
-    video_id, start_s, end_s, description = (_text(record, name) for name in COLUMNS)
+def _read_row(line: int, record: Record) -> ClipRow:
+    video_id, start_s, end_s, description = (text_of(record, name) for name in COLUMNS)
     check_video_id(video_id)
     action_id_for(description)
     return ClipRow(
         line, video_id, Segment(_seconds("start_s", start_s), _seconds("end_s", end_s)), description
     )
-
-
-def _text(record: dict[str | None, str | list[str] | None], name: str) -> str:
-    value = record[name]
-    if not isinstance(value, str) or not value.strip():
-        raise InputError(f"{name} is empty; fill it in")
-    if "\n" in value.strip():
-        raise InputError(f"{name} spans lines, {value[:40]!r}; is a quote left open?")
-    return " ".join(value.split())
 
 
 def _seconds(name: str, value: str) -> float:
