@@ -53,7 +53,8 @@ class HeldFrame:
 class HeldLease:
     """A live lease and the frames in it that are still open, in time order.
 
-    `width` and `height` are pixels of the displayed source video.
+    `width` and `height` are pixels of the displayed source video; `video_mime` is None where
+    browsers do not play it as it is.
     """
 
     lease_id: int
@@ -66,12 +67,13 @@ class HeldLease:
     description: str
     width: int
     height: int
+    video_mime: str | None
     frames: tuple[HeldFrame, ...]
 
 
 # Statements of the busiest requests are built once: building them took longer than running them.
 SUBJECT_OF_CLIP = (
-    select(Clip, Action.description, Video.width, Video.height)
+    select(Clip, Action.description, Video.width, Video.height, Video.mime)
     .join(Action, Action.action_id == Clip.action_id)
     .join(Video, Video.video_id == Clip.video_id)
     .where(Clip.clip_id == bindparam("clip_id"))
@@ -256,7 +258,7 @@ def last_offer(session: Session, person_id: int, frame_id: int) -> LeaseFrame:
 
 def held_lease(session: Session, lease: Lease) -> HeldLease:
     """Return a lease with its open frames, as it is shown to its holder."""
-    clip, description, width, height = session.execute(
+    clip, description, width, height, mime = session.execute(
         SUBJECT_OF_CLIP, {"clip_id": lease.clip_id}
     ).one()
     frames = tuple(
@@ -279,5 +281,6 @@ def held_lease(session: Session, lease: Lease) -> HeldLease:
         description=description,
         width=width,
         height=height,
+        video_mime=mime,
         frames=frames,
     )

@@ -17,7 +17,7 @@ from annot_server.progress import read_progress
 from annot_server.undo import undo_answer, undo_response, undo_skip
 from annot_server.views.access import PEOPLE, open_to
 from annot_server.views.current import person, server
-from annot_server.views.media import image_url
+from annot_server.views.media import context_url, image_url, video_url
 from annot_server.views.schemas import (
     MAX_INTEGER,
     AnswerHeadersSchema,
@@ -270,6 +270,8 @@ def lease_json(held: HeldLease, now: datetime) -> Json:
             "video_id": held.video_id,
             "start_s": held.start_s,
             "end_s": held.end_s,
+            "video_url": video_url(held.video_id, held.video_mime),
+            "video_mime": held.video_mime,
         },
         "action": {"action_id": held.action_id, "description": held.description},
         "frames": [frame_json(frame, held) for frame in held.frames],
@@ -282,6 +284,7 @@ def frame_json(frame: HeldFrame, held: HeldLease) -> Json:
         "frame_id": frame.frame_id,
         "second": frame.second,
         "image_url": image_url(frame.image_sha256),
+        "context_url": context_url(frame.frame_id),
         "width": held.width,
         "height": held.height,
     }

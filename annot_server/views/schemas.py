@@ -136,6 +136,7 @@ class HeldFrameSchema(Schema):
     frame_id = fields.Integer(required=True)
     second = fields.Integer(required=True)
     image_url = fields.String(required=True)
+    context_url = fields.String(required=True)
     width = fields.Integer(required=True)
     height = fields.Integer(required=True)
     hint = fields.Nested(HintSchema)
@@ -148,6 +149,8 @@ class ClipSchema(Schema):
     video_id = fields.String(required=True)
     start_s = fields.Float(required=True)
     end_s = fields.Float(required=True)
+    video_url = fields.String(required=True, allow_none=True)
+    video_mime = fields.String(required=True, allow_none=True)
 
 
 class ActionSchema(Schema):

@@ -37,6 +37,8 @@ def test_the_whole_way_from_lease_to_undo(project, sign_in) -> None:
         "video_id": "v1",
         "start_s": 5.0,
         "end_s": 7.0,
+        "video_url": None,
+        "video_mime": None,
     }
     assert held["action"] == {"action_id": "crack-egg", "description": "crack egg"}
     assert held["expires_in_s"] == 300
@@ -48,6 +50,7 @@ def test_the_whole_way_from_lease_to_undo(project, sign_in) -> None:
         "height": 240,
     }
     assert re.fullmatch(r"/media/frames/[0-9a-f]{64}\.jpg", first["image_url"])
+    assert first["context_url"] == f"/media/context/{frames[0]}.jpg"
     given = answer(client, frames[0], details={"pointer": "mouse", "ms_since_paint": 700})
     assert given.status_code == 201
     assert given.json["answers_given"] == 1
@@ -149,7 +152,8 @@ def test_a_blind_response_has_no_trace_of_a_hint(server, project, sign_in) -> No
     blind = [h for h in held if "hint" not in h["frames"][0]]
     assert hinted[0]["hint"] == {"point": {"x": 0.25, "y": 0.75}, "score": 0.5}
     words = json.dumps(blind[0])
-    assert set(blind[0]["frames"][0]) == {"frame_id", "second", "image_url", "width", "height"}
+    places = {"frame_id", "second", "image_url", "context_url", "width", "height"}
+    assert set(blind[0]["frames"][0]) == places
     assert not re.search("hint|arm|blind|prelabel", words)
 
 
