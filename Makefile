@@ -13,7 +13,7 @@ PORT ?= 8000
 DEMO_DIR ?= demo-run
 PYTEST_ARGS ?=
 
-.PHONY: demo test lint types setup system-packages clean
+.PHONY: demo test lint types translations setup system-packages clean
 
 setup: $(STAMP)
 
@@ -56,6 +56,15 @@ lint: $(STAMP)
 
 types: $(STAMP)
 	@$(BIN)/mypy
+
+# The sentences of the server's pages: see annot_server/translations/babel.cfg.
+translations: $(STAMP)
+	@cd annot_server && pot=$$(mktemp) && \
+	../$(BIN)/pybabel -q extract -F translations/babel.cfg -k marked --no-location --sort-output \
+	  -o $$pot . && \
+	../$(BIN)/pybabel -q update -i $$pot -d translations --no-fuzzy-matching \
+	  --ignore-pot-creation-date --ignore-obsolete && \
+	../$(BIN)/pybabel -q compile -d translations; rm -f $$pot
 
 clean:
 	rm -rf $(VENV) $(DEMO_DIR) build dist *.egg-info

@@ -10,7 +10,7 @@ from datetime import datetime
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from annot_server.errors import ConfigError, InviteUsedError, NotFoundError
+from annot_server.errors import ConfigError, InviteUsedError, NotFoundError, marked
 from annot_server.models import AuditEntry, Invite, Person
 
 MAX_NAME = 200
@@ -79,7 +79,7 @@ def accept_invitation(session: Session, *, token: str, now: datetime) -> Account
     """
     invite_row = session.scalar(select(Invite).where(Invite.token_sha256 == _hash(token)))
     if invite_row is None:
-        raise NotFoundError("this invite link is not known; ask for a new one")
+        raise NotFoundError(marked("this invite link is not known; ask for a new one"))
     used = session.execute(
         update(Invite)
         .where(Invite.id == invite_row.id, Invite.used_at.is_(None))
@@ -88,7 +88,7 @@ def accept_invitation(session: Session, *, token: str, now: datetime) -> Account
     ).first()
     if used is None:
         raise InviteUsedError(
-            "this invite link was used before; each link works once, ask for another"
+            marked("this invite link was used before; each link works once, ask for another")
         )
     person = session.get_one(Person, invite_row.person_id)
     person.consented_at = person.consented_at or now

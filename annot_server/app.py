@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 import numpy as np
 from flask import Flask, Response, jsonify, make_response, render_template, request
+from flask_babel import lazy_gettext as _
 from flask_login import LoginManager
 from flask_smorest import Api
 from sqlalchemy import Engine
@@ -20,7 +21,16 @@ from werkzeug.exceptions import HTTPException
 from annot_server.config import Home
 from annot_server.errors import ForbiddenError, RequestError
 from annot_server.server import Server, open_server, utc_now
-from annot_server.views import access, accounts, annotate, api, current, maintain, media
+from annot_server.views import (
+    access,
+    accounts,
+    annotate,
+    api,
+    current,
+    language,
+    maintain,
+    media,
+)
 from annot_server.views.schemas import ErrorSchema
 
 logger = logging.getLogger(__name__)
@@ -43,11 +53,11 @@ HEADERS = {
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
 }
 TITLES = {
-    401: "Please open your invite link",
-    403: "This is not for you",
-    404: "There is nothing here",
-    410: "This link was used before",
-    500: "Something went wrong here",
+    401: _("Please open your invite link"),
+    403: _("This is not for you"),
+    404: _("There is nothing here"),
+    410: _("This link was used before"),
+    500: _("Something went wrong here"),
 }
 
 
@@ -91,6 +101,7 @@ def app_of(server: Server) -> Flask:
     login.session_protection = None  # phones change their address between two frames
     login.user_loader(current.load_person)
 
+    language.speak(app)
     JsonApi(app).register_blueprint(api.blueprint)
     for module in (accounts, annotate, maintain, media):
         app.register_blueprint(module.blueprint)
@@ -116,7 +127,8 @@ class JsonApi(Api):
 
 def handle_refusal(error: RequestError) -> Response:
     """Answer one of our own refusals."""
-    return error_response(error.status, error.code, error.message, error.frame_id)
+    text = language.translated(error.message)
+    return error_response(error.status, error.code, text, error.frame_id)
 
 
 def error_response(status: int, code: str, text: str, frame_id: int | None = None) -> Response:
@@ -125,7 +137,7 @@ def error_response(status: int, code: str, text: str, frame_id: int | None = Non
         body = {"error": code, "message": text}
         response = jsonify(body if frame_id is None else {**body, "frame_id": frame_id})
     else:
-        title = TITLES.get(status, "That did not work")
+        title = TITLES.get(status, _("That did not work"))
         response = make_response(
             render_template("message.html", title=title, text=text, status=status)
         )

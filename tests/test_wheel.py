@@ -85,5 +85,7 @@ def test_the_server_finds_migrations_pages_and_scripts(bin_folder: Path, tmp_pat
         "assert client.get('/static/annotate.js').status_code == 200\n"
         "assert client.get('/static/style.css').status_code == 200\n"
         "assert b'</html>' in client.get('/join/no-such-invite').data\n"
+        "german = client.get('/join/no-such-invite', headers={'Accept-Language': 'de'})\n"
+        "assert 'nicht bekannt' in german.text\n"
     )
     run([str(bin_folder / "python"), "-c", code], tmp_path)

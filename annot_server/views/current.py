@@ -8,7 +8,7 @@ from flask import current_app
 from flask_login import UserMixin, current_user
 
 from annot_server.accounts import Account, find_account
-from annot_server.errors import NotSignedInError
+from annot_server.errors import NotSignedInError, marked
 from annot_server.server import Server
 
 EXTENSION = "annot_server"
@@ -45,6 +45,9 @@ def person() -> Account:
     """
     if not current_user.is_authenticated:
         raise NotSignedInError(
-            "you are not signed in here; open the invite link that was sent to you, or ask for one"
+            marked(
+                "you are not signed in here; open the invite link that was sent to you, or ask "
+                "for one"
+            )
         )
     return cast(SignedIn, current_user).account
