@@ -37,6 +37,7 @@ class Person(Base):
     role: Mapped[str] = mapped_column(String(20))
     created_at: Mapped[datetime]
     consented_at: Mapped[datetime | None]
+    consent_version: Mapped[str | None] = mapped_column(String(20))
     email: Mapped[str | None] = mapped_column(String(320), unique=True)
     password_hash: Mapped[str | None] = mapped_column(String(200))
     panel: Mapped[str | None] = mapped_column(String(40))
