@@ -11,6 +11,7 @@ import click
 
 from annot_server.accounts import invite as make_invite
 from annot_server.audit import audit as read_audit
+from annot_server.commands import quality
 from annot_server.commands.options import AS_JSON, FILE, FOLDER, NEW, ready, show
 from annot_server.config import Config, Home
 from annot_server.database import open_engine
@@ -238,6 +239,9 @@ def import_prelabels(home: Home, *, file: Path, as_json: bool) -> None:
         click.echo(f"{file}: nothing of it could be used; no hint was imported", err=True)
         raise click.exceptions.Exit(1)
 
+
+main.add_command(quality.import_gold)
+main.add_command(quality.withdraw_gold)
 
 if __name__ == "__main__":
     main()

@@ -2,6 +2,9 @@
 
 A bad row or video is reported with its file and line, and the rest goes in, one video a
 transaction. What is there already stays as it is, so a corrected file can be imported again.
+
+Frames get ids from one wide random range, in no order, so that a frame's id says nothing about when
+it came in: gold frames, which come later, cannot be told by theirs (R3).
 """
 
 from __future__ import annotations
@@ -13,20 +16,25 @@ from datetime import datetime
 from functools import partial
 from pathlib import Path
 
-from sqlalchemy import insert
+import numpy as np
+from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
 from annot_server.config import Config, Home
 from annot_server.database import Database
 from annot_server.models import Action, AuditEntry, Clip, Frame, Slot, Video
 from annot_server.places import check_hint_quota
+from annot_server.quality.gold_clips import rename_gold_clip
 from annot_server.sources import SourceFile, note_source_file, source_file
+from dataset_builder import domain
 from dataset_builder.domain import frame_seconds
 from dataset_builder.errors import InputError
 from dataset_builder.frames import VideoFrames, cut_frames, find_videos, probe_video
 from dataset_builder.importers.clip_csv import ClipRow, action_of, clip_of, read_clip_csv
 from dataset_builder.video_readers import OUTSIDE_TOLERANCE_S
 
+FRAME_IDS = (2**20, 2**31 - 1)
+"""Above what the databases count up to by themselves, and within their integers."""
 MAX_DESCRIPTION = 400
 MAX_SPLIT = 60
 
@@ -142,8 +150,11 @@ def store_clips(
     redundancy: int,
     hint_quota: int,
     source: SourceFile | None = None,
+    rng: np.random.Generator | None = None,
 ) -> tuple[int, int]:
     """Add a video's clips that are not there yet, with their frames and slots.
+
+    `rng` draws the frames' ids; the system's own chance does where it is None.
 
     Returns:
         How many clips and how many frames were added.
@@ -151,17 +162,20 @@ def store_clips(
     Raises:
         InputError: the video is there already, from another source file.
     """
-    _add_video(session, cut)
+    add_video(session, cut)
     if source is not None:
         note_source_file(session, cut.video.video_id, source)
+    rng = rng or np.random.default_rng()
     frames: list[Frame] = []
     n_clips = 0
     for row in rows:
         clip = clip_of(row, settings.split, settings.is_benchmark)
-        if session.get(Clip, clip.clip_id):
+        stored = session.get(Clip, clip.clip_id)
+        if stored and not stored.is_gold:
             continue
-        if not session.get(Action, clip.action_id):
-            session.add(Action(action_id=clip.action_id, description=action_of(row).description))
+        if stored:
+            rename_gold_clip(session, stored, rng)
+        add_action(session, action_of(row))
         session.add(
             Clip(
                 clip_id=clip.clip_id,
@@ -176,8 +190,7 @@ def store_clips(
         session.flush()
         frames += _frames_of(cut, row, clip.clip_id, redundancy, hint_quota)
         n_clips += 1
-    session.add_all(frames)
-    session.flush()
+    add_frames(session, frames, rng)
     if frames:
         session.execute(
             insert(Slot),
@@ -186,7 +199,12 @@ def store_clips(
     return n_clips, len(frames)
 
 
-def _add_video(session: Session, cut: VideoFrames) -> None:
+def add_video(session: Session, cut: VideoFrames) -> None:
+    """Add a cut video that is not there yet.
+
+    Raises:
+        InputError: it is there, from another source file.
+    """
     stored = session.get(Video, cut.video.video_id)
     if stored is None:
         session.add(
@@ -205,6 +223,25 @@ def _add_video(session: Session, cut: VideoFrames) -> None:
             f"(SHA-256 {stored.sha256[:12]}..., now {cut.video.sha256[:12]}...); "
             "give the new file another id"
         )
+
+
+def add_action(session: Session, action: domain.Action) -> None:
+    """Add an action that is not there yet."""
+    if not session.get(Action, action.action_id):
+        session.add(Action(action_id=action.action_id, description=action.description))
+
+
+def add_frames(session: Session, frames: Sequence[Frame], rng: np.random.Generator) -> None:
+    """Add frames under ids drawn at random; see the module."""
+    ids: set[int] = set()
+    while len(ids) < len(frames):
+        drawn = {int(number) for number in rng.integers(*FRAME_IDS, size=len(frames) - len(ids))}
+        ids |= drawn - set(session.scalars(select(Frame.id).where(Frame.id.in_(drawn))))
+    # A set gives numbers back in an order of its own: nearly sorted.
+    for frame, frame_id in zip(frames, rng.permutation(sorted(ids)), strict=True):
+        frame.id = int(frame_id)
+    session.add_all(frames)
+    session.flush()
 
 
 def _frames_of(

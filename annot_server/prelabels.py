@@ -9,7 +9,7 @@ from pathlib import Path
 from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
-from annot_server.models import AuditEntry, Frame, Prelabel
+from annot_server.models import AuditEntry, Clip, Frame, Prelabel
 from dataset_builder.prelabels import read_prelabels
 from dataset_builder.tables import sha256_file
 
@@ -38,6 +38,8 @@ def import_prelabels(session: Session, path: Path, *, now: datetime) -> Prelabel
         (clip_id, second): frame_id
         for clip_id, second, frame_id in session.execute(
             select(Frame.clip_id, Frame.second, Frame.id)
+            .join(Clip)
+            .where(Clip.is_gold.is_(False))  # nobody sees hints on gold frames (R3)
         )
     }
     present = set(session.scalars(select(Prelabel.frame_id).where(Prelabel.file_sha256 == digest)))

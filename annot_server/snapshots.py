@@ -1,8 +1,9 @@
 """Every counted answer at one moment, written as a snapshot folder: the privacy line.
 
-Answers that can still be undone are left out (R7). An annotator's pseudonym is an HMAC under the
-server's secret over the snapshot's id and the person, so that two snapshots cannot be joined by it
-and nobody without the secret can find a person again (R21).
+Answers that can still be undone are left out (R7), and so is all that has to do with gold frames:
+their clips, and the videos and actions of no other clip (R3). An annotator's pseudonym is an HMAC
+under the server's secret over the snapshot's id and the person, so that two snapshots cannot be
+joined by it and nobody without the secret can find a person again (R21).
 """
 
 from __future__ import annotations
@@ -11,9 +12,10 @@ import hmac
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import TypeVar
 
-from sqlalchemy import Row, select
-from sqlalchemy.orm import Session
+from sqlalchemy import Row, Select, select
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from annot_server.database import Database
 from annot_server.models import (
@@ -31,6 +33,8 @@ from dataset_builder import domain
 from dataset_builder.errors import OutputError
 from dataset_builder.geometry import Point
 from dataset_builder.snapshot import AnswerRow, FrameRow, write_snapshot
+
+T = TypeVar("T")
 
 PSEUDONYM_HEX = 32
 
@@ -117,12 +121,12 @@ def _read(session: Session, snapshot_id: str, key: bytes, before: datetime) -> _
     """Read everything in the session's one transaction."""
     sizes = {}
     videos = []
-    for video in session.scalars(select(Video)):
+    for video in session.scalars(select(Video).where(Video.video_id.in_(_of_clips(Clip.video_id)))):
         sizes[video.video_id] = video.width, video.height
         videos.append(
             domain.Video(video.video_id, video.width, video.height, video.duration_s, video.sha256)
         )
-    clips = {clip.clip_id: clip for clip in map(_clip, session.scalars(select(Clip)))}
+    clips = {clip.clip_id: clip for clip in map(_clip, session.scalars(_ordinary(select(Clip))))}
     answers = []
     too_young = 0
     for row in session.execute(
@@ -139,16 +143,28 @@ def _read(session: Session, snapshot_id: str, key: bytes, before: datetime) -> _
         videos=videos,
         actions=[
             domain.Action(action.action_id, action.description)
-            for action in session.scalars(select(Action))
+            for action in session.scalars(
+                select(Action).where(Action.action_id.in_(_of_clips(Clip.action_id)))
+            )
         ],
         clips=list(clips.values()),
         frames=[
             _frame(frame, *sizes[clips[frame.clip_id].video_id])
-            for frame in session.scalars(select(Frame))
+            for frame in session.scalars(_ordinary(select(Frame).join(Clip)))
         ],
         answers=answers,
         too_young=too_young,
     )
+
+
+def _ordinary(query: Select[tuple[T]]) -> Select[tuple[T]]:
+    """Leave gold clips out of a query that has clips in it (R3)."""
+    return query.where(Clip.is_gold.is_(False))
+
+
+def _of_clips(column: InstrumentedAttribute[str]) -> Select[tuple[str]]:
+    """Return a column's values in ordinary clips."""
+    return _ordinary(select(column))
 
 
 def _clip(clip: Clip) -> domain.Clip:

@@ -63,12 +63,14 @@ def test_the_options_are_these() -> None:
             "--videos",
             "csv",
         ],
+        "import-gold": ["--json", "--purpose", "--videos", "csv"],
         "import-prelabels": ["--json", "file"],
         "init": ["--database-url"],
         "invite": ["--base-url", "--json", "--role", "name"],
         "progress": ["--json"],
         "run": ["--host", "--port", "--threads", "--workers"],
         "upgrade": [],
+        "withdraw-gold": ["--action", "--json", "--second", "video_id"],
     }
 
 
