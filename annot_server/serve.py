@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from gunicorn.app.base import BaseApplication
+from gunicorn.workers.gthread import ThreadWorker
 
 from annot_server.app import create_app
 from annot_server.config import Home
@@ -32,12 +33,27 @@ class Application(BaseApplication):
         return create_app(self.home)
 
 
+class Worker(ThreadWorker):
+    """gunicorn's worker with threads, which makes way when its master has died.
+
+    It would otherwise hold the port while its busy connections stay open, so that people wait on a
+    server that accepts nobody, and no new master can start.
+    """
+
+    def is_parent_alive(self) -> bool:
+        """Say whether the master lives; without it every connection is closed after its reply."""
+        if super().is_parent_alive():
+            return True
+        self.alive = False
+        return False
+
+
 def serve(home: Home, *, host: str, port: int, workers: int, threads: int) -> None:
     """Serve until the process is told to stop."""
     options = {
         "bind": f"{host}:{port}",
         "workers": workers,
-        "worker_class": "gthread",
+        "worker_class": Worker,
         "threads": threads,
         "keepalive": KEEP_ALIVE_S,
         "graceful_timeout": 10,
