@@ -11,15 +11,17 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import numpy as np
-from flask import Flask, Response, jsonify, make_response, render_template, request
+from flask import Flask, Response, g, jsonify, make_response, render_template, request
 from flask_babel import lazy_gettext as _
-from flask_login import LoginManager
+from flask_login import AnonymousUserMixin, LoginManager
 from flask_smorest import Api
 from sqlalchemy import Engine
+from sqlalchemy.exc import DBAPIError
 from werkzeug.exceptions import HTTPException
 
 from annot_server.config import Home
-from annot_server.errors import ForbiddenError, RequestError
+from annot_server.errors import DatabaseAwayError, ForbiddenError, RequestError
+from annot_server.outages import is_away
 from annot_server.server import Server, open_server, utc_now
 from annot_server.views import (
     access,
@@ -58,6 +60,7 @@ TITLES = {
     404: _("There is nothing here"),
     410: _("This link was used before"),
     500: _("Something went wrong here"),
+    503: _("Just a moment"),
 }
 
 
@@ -96,6 +99,7 @@ def app_of(server: Server) -> Flask:
     app.before_request(access.refuse_others)
     app.after_request(add_headers)
     app.register_error_handler(RequestError, handle_refusal)
+    app.register_error_handler(DBAPIError, handle_outage)
 
     login = LoginManager(app)
     login.session_protection = None  # phones change their address between two frames
@@ -131,8 +135,20 @@ def handle_refusal(error: RequestError) -> Response:
     return error_response(error.status, error.code, text, error.frame_id)
 
 
+def handle_outage(error: DBAPIError) -> Response:
+    """Answer 503 while the database is away, so that pages and scripts keep what they hold."""
+    if not is_away(error):
+        raise error
+    logger.error("the database is away: %s", str(error.orig).strip().partition("\n")[0])
+    response = handle_refusal(DatabaseAwayError())
+    response.headers["Retry-After"] = "1"
+    return response
+
+
 def error_response(status: int, code: str, text: str, frame_id: int | None = None) -> Response:
     """Return an error as JSON under /api/, as a page elsewhere."""
+    if status >= 500:
+        g._login_user = AnonymousUserMixin()  # the page must not ask a database that is away
     if request.path.startswith(API_PREFIX):
         body = {"error": code, "message": text}
         response = jsonify(body if frame_id is None else {**body, "frame_id": frame_id})

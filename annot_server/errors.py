@@ -12,8 +12,13 @@
         |-- IdempotencyConflictError    409 idempotency_conflict
         |-- UndoExpiredError            409 undo_expired
         |-- InviteUsedError             410 invite_used
+        |-- InviteExpiredError          410 invite_expired
         |-- NotJsonError                415 not_json
-        `-- BusyError                   503 busy
+        |-- WrongPasswordError          401 wrong_password
+        |-- PasswordRuleError           422 password_rule
+        |-- TooManyAttemptsError        429 too_many_attempts
+        |-- BusyError                   503 busy
+        `-- DatabaseAwayError           503 database_away
 
 Messages say what is wrong, with which value, and what to do; page and scripts show them as they
 are, and act on `code`.
@@ -110,6 +115,38 @@ class InviteUsedError(RequestError):
     code = "invite_used"
 
 
+class InviteExpiredError(RequestError):
+    """The one-time link was not used in time, or was withdrawn."""
+
+    status = 410
+    code = "invite_expired"
+
+
+class PasswordRuleError(RequestError):
+    """A new password that our rules do not allow."""
+
+    status = 422
+    code = "password_rule"
+
+
+class WrongPasswordError(RequestError):
+    """No such name, no password set, or another one."""
+
+    status = 401
+    code = "wrong_password"
+
+
+class TooManyAttemptsError(RequestError):
+    """Too many wrong passwords or tokens; the same may be tried again `retry_after_s` later."""
+
+    status = 429
+    code = "too_many_attempts"
+
+    def __init__(self, message: str, *, retry_after_s: int) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
 class NotJsonError(RequestError):
     """A body that is not sent as JSON."""
 
@@ -122,3 +159,15 @@ class BusyError(RequestError):
 
     status = 503
     code = "busy"
+
+
+class DatabaseAwayError(RequestError):
+    """The database cannot be reached: nothing was stored, and the same request may soon work."""
+
+    status = 503
+    code = "database_away"
+
+    def __init__(self) -> None:
+        super().__init__(
+            marked("the database cannot be reached just now; please try again in a moment")
+        )
