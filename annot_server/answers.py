@@ -8,57 +8,31 @@ new row that names the old one (R1, R7).
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import bindparam, func, select
+from sqlalchemy import bindparam, func, insert, select, update
 from sqlalchemy.orm import Session
 
+from annot_server.database import core, new_id
+from annot_server.encounter import Encounter, meet_frame, place_to_take
 from annot_server.errors import (
     AlreadyAnsweredError,
     IdempotencyConflictError,
     LeaseLostError,
 )
-from annot_server.leases import last_offer, lock_frame, lock_person, retake_place
-from annot_server.models import (
-    ANSWER_IS_ACTIVE,
-    ASSISTED,
-    ENOUGH_ANSWERS,
-    Answer,
-    Clip,
-    Frame,
-    LeaseFrame,
-    Prelabel,
-    Skip,
-    Slot,
-    Video,
-)
+from annot_server.leases import HAND_OVER, handing_over
+from annot_server.models import ANSWER_IS_ACTIVE, ASSISTED, Answer, Skip, Slot
+from annot_server.retirement import is_full, retire
 from dataset_builder.geometry import Point
 
 # Statements of the busiest request are built once: building them took longer than running them.
-ANSWER_OF_KEY = select(Answer).where(
-    Answer.person_id == bindparam("person_id"), Answer.idempotency_key == bindparam("key")
-)
-NEWEST_ANSWER = (
-    select(Answer)
-    .where(Answer.frame_id == bindparam("frame_id"), Answer.person_id == bindparam("person_id"))
-    .order_by(Answer.id.desc())
-    .limit(1)
-)
-ACTIVE_SKIP = select(Skip).where(
-    Skip.frame_id == bindparam("frame_id"),
-    Skip.person_id == bindparam("person_id"),
-    Skip.undone_at.is_(None),
-)
-SLOT_OF_PERSON = select(Slot).where(
-    Slot.frame_id == bindparam("frame_id"), Slot.person_id == bindparam("person_id")
-)
-N_ACTIVE_OF_FRAME = select(func.count(Answer.id)).where(
-    Answer.frame_id == bindparam("frame_id"), ANSWER_IS_ACTIVE
-)
 N_ACTIVE_OF_PERSON = select(func.count(Answer.id)).where(
     Answer.person_id == bindparam("person_id"), ANSWER_IS_ACTIVE
 )
+END_LEASE_OF_SLOT = update(Slot).where(Slot.id == bindparam("held_slot_id")).values(lease_id=None)
+FREE_SLOT = END_LEASE_OF_SLOT.values(person_id=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +52,9 @@ class Details:
     zoom: float | None = None
     context_ms: int | None = None
     hint_taken_by_key: bool | None = None
+
+
+DETAILS = tuple(field.name for field in fields(Details))
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,42 +94,35 @@ def give_answer(
         AlreadyAnsweredError: the person has an answer or a skip on this frame.
         LeaseLostError: the person holds no place on it and none is free.
     """
-    lock_person(session, person_id)
-    stored = session.scalar(ANSWER_OF_KEY, {"person_id": person_id, "key": key})
-    if stored:
-        if (stored.frame_id, stored.x, stored.y) != (frame_id, *_coordinates(point)):
+    met = meet_frame(session, person_id=person_id, frame_id=frame_id, key=key)
+    x, y = (point.x, point.y) if point else (None, None)
+    if met.same_key_id is not None:
+        if (met.same_key_frame_id, met.same_key_x, met.same_key_y) != (frame_id, x, y):
             raise IdempotencyConflictError(
-                f"this Idempotency-Key was used for answer {stored.id} on frame {stored.frame_id}; "
-                "send another answer under a new key",
+                f"this Idempotency-Key was used for answer {met.same_key_id} on frame "
+                f"{met.same_key_frame_id}; send another answer under a new key",
                 frame_id,
             )
-        return Given(stored.id, frame_id, count_given(session, person_id), is_repeat=True)
-    frame = lock_frame(session, frame_id)
-    before = _refuse_second_answer(session, person_id, frame_id)
-    offered, slot = _place_to_answer(session, frame, person_id, now)
-    answer = Answer(
-        slot_id=slot.id,
-        frame_id=frame_id,
-        person_id=person_id,
-        lease_id=offered.lease_id,
-        idempotency_key=key,
-        created_at=now,
-        supersedes_id=before.id if before else None,
-        arm=offered.arm,
-        **asdict(details),
-    )
-    answer.x, answer.y = _coordinates(point)
-    if answer.arm != ASSISTED:
-        answer.hint_taken_by_key = None
-    if offered.prelabel_id is not None:
-        _record_hint(session, answer, offered.prelabel_id, frame)
-    slot.lease_id = None
-    session.add(answer)
-    session.flush()
-    n_active = session.scalars(N_ACTIVE_OF_FRAME, {"frame_id": frame_id}).one()
-    if is_full(n_active, frame.redundancy):
-        frame.retired_at, frame.retired_reason = now, ENOUGH_ANSWERS
-    return Given(answer.id, frame_id, count_given(session, person_id), is_repeat=False)
+        return Given(met.same_key_id, frame_id, met.n_given, is_repeat=True)
+    _refuse_second_response(met)
+    slot_id = _settle_place(session, met, person_id=person_id, now=now)
+    values = {
+        "slot_id": slot_id,
+        "frame_id": frame_id,
+        "person_id": person_id,
+        "lease_id": met.lease_id,
+        "idempotency_key": key,
+        "created_at": now,
+        "supersedes_id": met.answer_id,
+        "x": x,
+        "y": y,
+        **{name: getattr(details, name) for name in DETAILS},
+        **_hint_values(met, point, details),
+    }
+    answer_id = new_id(core(session).execute(insert(Answer), values))
+    if is_full(met.n_active + 1, met.redundancy):
+        retire(session, frame_id, now)
+    return Given(answer_id, frame_id, met.n_given + 1, is_repeat=False)
 
 
 def skip_frame(
@@ -171,32 +141,22 @@ def skip_frame(
         AlreadyAnsweredError: the person has answered it.
         LeaseLostError: the person never held it.
     """
-    lock_person(session, person_id)
-    frame = lock_frame(session, frame_id)
-    stored = _active_skip(session, person_id, frame_id)
-    if stored:
-        return Skipped(stored.id, frame_id, is_repeat=True)
-    _refuse_second_answer(session, person_id, frame_id)
-    offered = last_offer(session, person_id, frame_id)
-    slot = _slot_of(session, frame.id, person_id)
-    if slot:
-        slot.person_id = slot.lease_id = None
-    skip = Skip(
-        frame_id=frame_id,
-        person_id=person_id,
-        lease_id=offered.lease_id,
-        reason=reason,
-        comment=comment,
-        created_at=now,
-    )
-    session.add(skip)
-    session.flush()
-    return Skipped(skip.id, frame_id, is_repeat=False)
-
-
-def is_full(n_active: int, redundancy: int) -> bool:
-    """Say whether a frame has the answers it needs and is retired."""
-    return n_active >= redundancy
+    met = meet_frame(session, person_id=person_id, frame_id=frame_id)
+    if met.skip_id is not None and met.is_skipped:
+        return Skipped(met.skip_id, frame_id, is_repeat=True)
+    _refuse_second_response(met)
+    values = {
+        "frame_id": frame_id,
+        "person_id": person_id,
+        "lease_id": met.offered_by,
+        "reason": reason,
+        "comment": comment,
+        "created_at": now,
+    }
+    if met.slot_id is not None:
+        core(session).execute(FREE_SLOT, {"held_slot_id": met.slot_id})
+    skip_id = new_id(core(session).execute(insert(Skip), values))
+    return Skipped(skip_id, frame_id, is_repeat=False)
 
 
 def hint_distance(click: Point, hint: Point, width: int, height: int) -> float:
@@ -217,57 +177,47 @@ def count_given(session: Session, person_id: int) -> int:
     return session.scalars(N_ACTIVE_OF_PERSON, {"person_id": person_id}).one()
 
 
-def _coordinates(point: Point | None) -> tuple[float | None, float | None]:
-    return (point.x, point.y) if point else (None, None)
+def _refuse_second_response(met: Encounter) -> None:
+    if met.is_skipped:
+        raise AlreadyAnsweredError("you skipped this frame; take the skip back first", met.frame_id)
+    if met.is_answered:
+        raise AlreadyAnsweredError("you have answered this frame", met.frame_id)
 
 
-def _active_skip(session: Session, person_id: int, frame_id: int) -> Skip | None:
-    return session.scalar(ACTIVE_SKIP, {"person_id": person_id, "frame_id": frame_id})
+def _settle_place(session: Session, met: Encounter, *, person_id: int, now: datetime) -> int:
+    """Turn the leased place into an answered one, taken again where the lease lapsed; return it.
 
-
-def _refuse_second_answer(session: Session, person_id: int, frame_id: int) -> Answer | None:
-    """Return the answer that a new one supersedes, if any, or refuse a second one."""
-    if _active_skip(session, person_id, frame_id):
-        raise AlreadyAnsweredError("you skipped this frame; take the skip back first", frame_id)
-    before = session.scalar(NEWEST_ANSWER, {"person_id": person_id, "frame_id": frame_id})
-    if before and before.superseded_at is None:
-        raise AlreadyAnsweredError("you have answered this frame", frame_id)
-    return before
-
-
-def _slot_of(session: Session, frame_id: int, person_id: int) -> Slot | None:
-    return session.scalar(SLOT_OF_PERSON, {"person_id": person_id, "frame_id": frame_id})
-
-
-def _place_to_answer(
-    session: Session, frame: Frame, person_id: int, now: datetime
-) -> tuple[LeaseFrame, Slot]:
-    """Return the offer and the place that an answer belongs to, taken again where it lapsed."""
-    offered = last_offer(session, person_id, frame.id)
-    slot = _slot_of(session, frame.id, person_id) or retake_place(
-        session, frame=frame, person_id=person_id, offered=offered, now=now
-    )
-    if slot is None:
+    Raises:
+        LeaseLostError: the person was never offered the frame, or others have its places by now.
+    """
+    _ = met.offered_by
+    if met.slot_id is not None:
+        core(session).execute(END_LEASE_OF_SLOT, {"held_slot_id": met.slot_id})
+        return met.slot_id
+    taken = place_to_take(session, met, person_id=person_id, now=now)
+    if taken is None:
         raise LeaseLostError(
             "the lease on this frame ended and others have taken its places since; "
             "go on with the next one",
-            frame.id,
+            met.frame_id,
         )
-    return offered, slot
+    core(session).execute(HAND_OVER, handing_over(taken, person_id, None))
+    return taken.slot_id
 
 
-def _record_hint(session: Session, answer: Answer, prelabel_id: int, frame: Frame) -> None:
-    """Copy the prelabel into the answer, for both arms; a blind answer was not shown it."""
-    prelabel = session.get_one(Prelabel, prelabel_id)
-    answer.prelabel_id = prelabel.id
-    answer.hint_x, answer.hint_y = prelabel.x, prelabel.y
-    answer.hint_score = prelabel.score
-    if answer.x is None or answer.y is None:
-        return
-    width, height = session.execute(
-        select(Video.width, Video.height)
-        .join(Clip, Clip.video_id == Video.video_id)
-        .where(Clip.clip_id == frame.clip_id)
-    ).one()
-    click, hint = Point(answer.x, answer.y), Point(prelabel.x, prelabel.y)
-    answer.hint_distance = hint_distance(click, hint, width, height)
+def _hint_values(met: Encounter, point: Point | None, details: Details) -> dict[str, Any]:
+    """Return the offered prelabel's columns, for both arms; a blind answer was not shown it."""
+    is_shown = met.arm == ASSISTED
+    distance = None
+    if point and met.hint_x is not None and met.hint_y is not None:
+        hint = Point(met.hint_x, met.hint_y)
+        distance = hint_distance(point, hint, met.width, met.height)
+    return {
+        "arm": met.arm,
+        "prelabel_id": met.prelabel_id,
+        "hint_x": met.hint_x,
+        "hint_y": met.hint_y,
+        "hint_score": met.hint_score,
+        "hint_taken_by_key": details.hint_taken_by_key if is_shown else None,
+        "hint_distance": distance,
+    }

@@ -9,18 +9,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 import numpy as np
-from sqlalchemy import BindParameter, and_, bindparam, exists, func, insert, or_, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy import BindParameter, ColumnElement, Row, and_, bindparam, exists, func, or_, select
+from sqlalchemy.orm import Session, aliased
 
+from annot_server.database import core
 from annot_server.leases import (
     HeldLease,
     held_lease,
     lock_frames,
     lock_person,
+    new_lease,
     own_lease,
     places_of,
+    prolong,
 )
 from annot_server.models import (
     ASSISTED,
@@ -38,71 +42,77 @@ from annot_server.places import Taken, place_for_lease
 
 PERSON_ID: BindParameter[int] = bindparam("person_id")
 NOW = bindparam("now", type_=UtcDateTime)
-FRAME_IDS: BindParameter[Sequence[int]] = bindparam("frame_ids", expanding=True)
+START: BindParameter[str] = bindparam("start")
+
+
+def is_open(frame: type[Frame]) -> ColumnElement[bool]:
+    """Return the condition that a frame is open to a person."""
+    has_place = exists().where(
+        Slot.frame_id == frame.id,
+        or_(
+            Slot.person_id.is_(None),
+            exists().where(Lease.id == Slot.lease_id, Lease.expires_at <= NOW),
+        ),
+    )
+    is_held_by_person = exists().where(
+        Slot.frame_id == frame.id,
+        Slot.person_id == PERSON_ID,
+        exists().where(Lease.id == Slot.lease_id, Lease.expires_at > NOW),
+    )
+    was_answered = exists().where(Answer.frame_id == frame.id, Answer.person_id == PERSON_ID)
+    was_skipped = exists().where(Skip.frame_id == frame.id, Skip.person_id == PERSON_ID)
+    return and_(
+        frame.retired_at.is_(None), has_place, ~is_held_by_person, ~was_answered, ~was_skipped
+    )
+
 
 # Statements of the busiest requests are built once: building them took longer than running them.
-HAS_PLACE = exists().where(
-    Slot.frame_id == Frame.id,
-    or_(
-        Slot.person_id.is_(None),
-        exists().where(Lease.id == Slot.lease_id, Lease.expires_at <= NOW),
-    ),
-)
-IS_HELD_BY_PERSON = exists().where(
-    Slot.frame_id == Frame.id,
-    Slot.person_id == PERSON_ID,
-    exists().where(Lease.id == Slot.lease_id, Lease.expires_at > NOW),
-)
-WAS_ANSWERED = exists().where(Answer.frame_id == Frame.id, Answer.person_id == PERSON_ID)
-WAS_SKIPPED = exists().where(Skip.frame_id == Frame.id, Skip.person_id == PERSON_ID)
-IS_OPEN = and_(
-    Frame.retired_at.is_(None), HAS_PLACE, ~IS_HELD_BY_PERSON, ~WAS_ANSWERED, ~WAS_SKIPPED
-)
-OPEN_FRAMES_OF_CLIP = (
-    select(Frame.id)
-    .where(Frame.clip_id == bindparam("clip_id"), IS_OPEN)
-    .order_by(Frame.second)
-    .limit(bindparam("n"))
-)
-FIRST_CLIP = (
-    select(Clip.clip_id)
-    .join(Frame)
-    .where(
-        Clip.priority == bindparam("priority"),
-        Clip.clip_id.not_in(bindparam("tried", expanding=True)),
-        IS_OPEN,
-    )
-    .order_by(Clip.clip_id)  # not Frame.clip_id: SQLite would sort every open frame for it
-    .limit(1)
-)
-FIRST_CLIP_FROM = FIRST_CLIP.where(Clip.clip_id >= bindparam("start"))
-FIRST_CLIP_BEFORE = FIRST_CLIP.where(Clip.clip_id < bindparam("start"))
-PRIORITIES = select(Clip.priority).distinct().order_by(Clip.priority.desc())
-LAST_CLIP = (
-    select(Lease.clip_id).where(Lease.person_id == PERSON_ID).order_by(Lease.id.desc()).limit(1)
-)
-LIVE_LEASES_WITH_WORK = (
-    select(Lease)
+WHERE_TO_BEGIN = select(
+    select(func.min(Lease.id))
     .where(
         Lease.person_id == PERSON_ID,
         Lease.expires_at > NOW,
+        Lease.id != bindparam("after_lease_id"),
         exists().where(Slot.lease_id == Lease.id),
     )
-    .order_by(Lease.id)
+    .scalar_subquery()
+    .label("live_lease_id"),
+    select(Lease.clip_id)
+    .where(Lease.person_id == PERSON_ID)
+    .order_by(Lease.id.desc())
+    .limit(1)
+    .scalar_subquery()
+    .label("last_clip_id"),
+    select(func.max(Clip.priority)).scalar_subquery().label("priority"),
 )
-CURRENT_PRELABELS = (
-    select(Prelabel.frame_id, func.max(Prelabel.id))
-    .where(Prelabel.frame_id.in_(FRAME_IDS))
-    .group_by(Prelabel.frame_id)
-)
-FRAMES_WITH_HINT_SHOWN = (
-    select(LeaseFrame.frame_id)
-    .join(Lease, Lease.id == LeaseFrame.lease_id)
+NEXT_PRIORITY = select(func.max(Clip.priority)).where(Clip.priority < bindparam("priority"))
+Other = aliased(Frame)
+FIRST_CLIP = (
+    select(Clip.clip_id)
+    .join(Other)
     .where(
-        LeaseFrame.frame_id.in_(FRAME_IDS),
-        LeaseFrame.arm == ASSISTED,
-        Lease.person_id == PERSON_ID,
+        Clip.priority == bindparam("priority"),
+        Clip.clip_id.not_in(bindparam("tried", expanding=True)),
+        is_open(Other),
     )
+    .order_by(Clip.clip_id)  # not Other.clip_id: SQLite would sort every open frame for it
+    .limit(1)
+)
+CURRENT_PRELABEL = (
+    select(func.max(Prelabel.id)).where(Prelabel.frame_id == Frame.id).scalar_subquery()
+)
+WAS_SHOWN_HINT = exists().where(
+    LeaseFrame.frame_id == Frame.id,
+    LeaseFrame.arm == ASSISTED,
+    exists().where(Lease.id == LeaseFrame.lease_id, Lease.person_id == PERSON_ID),
+)
+FRAMES_FROM, FRAMES_BEFORE = (
+    select(Frame.id, Frame.clip_id, Frame.hint_quota)
+    .add_columns(CURRENT_PRELABEL.label("prelabel_id"), WAS_SHOWN_HINT.label("was_shown_hint"))
+    .where(Frame.clip_id == FIRST_CLIP.where(is_in_part).scalar_subquery(), is_open(Frame))
+    .order_by(Frame.second)
+    .limit(bindparam("n"))
+    for is_in_part in (Clip.clip_id >= START, Clip.clip_id < START)
 )
 
 
@@ -127,97 +137,76 @@ def next_lease(
     lock_person(session, person_id)
     if after_lease_id is not None:
         own_lease(session, after_lease_id, person_id)
-    until = now + timedelta(seconds=lease_s)
-    for lease in session.scalars(LIVE_LEASES_WITH_WORK, {"person_id": person_id, "now": now}):
-        if lease.id != after_lease_id:
-            lease.expires_at = until
-            return held_lease(session, lease)
-    for clip_id in _clips_with_work(session, person_id, now):
-        wanted = session.scalars(
-            OPEN_FRAMES_OF_CLIP,
-            {"clip_id": clip_id, "person_id": person_id, "now": now, "n": lease_frames},
-        ).all()
-        taken = _choose_places(session, wanted, person_id, now, rng)
+    begin = (
+        core(session)
+        .execute(
+            WHERE_TO_BEGIN,
+            {"person_id": person_id, "now": now, "after_lease_id": after_lease_id or 0},
+        )
+        .one()
+    )
+    if begin.live_lease_id is not None:
+        prolong(session, begin.live_lease_id, now + timedelta(seconds=lease_s))
+        return held_lease(session, begin.live_lease_id)
+    values = {
+        "person_id": person_id,
+        "now": now,
+        "n": lease_frames,
+        "start": begin.last_clip_id or "",
+    }
+    for frames in _open_frames(session, begin.priority, values):
+        taken = _choose_places(session, frames, person_id, now, rng)
         if taken:
-            lease = Lease(person_id=person_id, clip_id=clip_id, created_at=now, expires_at=until)
-            session.add(lease)
-            session.flush()
-            _take_places(session, lease, taken)
-            return held_lease(session, lease)
+            return new_lease(
+                session,
+                person_id=person_id,
+                clip_id=frames[0].clip_id,
+                now=now,
+                lease_s=lease_s,
+                taken=taken,
+            )
     return None
 
 
-def _clips_with_work(session: Session, person_id: int, now: datetime) -> Iterator[str]:
-    """Yield clips with frames open to a person: by priority, then from their last clip onward.
+def _open_frames(
+    session: Session, priority: int | None, values: dict[str, Any]
+) -> Iterator[Sequence[Row[Any]]]:
+    """Yield a clip's frames open to a person: by priority, then from their last clip onward.
 
     Going on from the last clip keeps the search from walking over all that the person has done;
     past the end it begins again at the first clip. A clip is yielded once: others may have taken
     its last places since, or only places of the other arm are left.
     """
-    start = session.scalar(LAST_CLIP, {"person_id": person_id}) or ""
+    connection = core(session)
     tried: list[str] = []
-    for priority in session.scalars(PRIORITIES).all():
-        values = {"priority": priority, "person_id": person_id, "now": now, "start": start}
-        for first in (FIRST_CLIP_FROM, FIRST_CLIP_BEFORE):
-            while clip_id := session.scalar(first, {**values, "tried": tried}):
-                yield clip_id
-                tried.append(clip_id)
+    while priority is not None:
+        for statement in (FRAMES_FROM, FRAMES_BEFORE):
+            wanted = {**values, "priority": priority, "tried": tried}
+            while frames := connection.execute(statement, wanted).all():
+                yield frames
+                tried.append(frames[0].clip_id)
+        priority = connection.execute(NEXT_PRIORITY, {"priority": priority}).scalar()
 
 
 def _choose_places(
     session: Session,
-    frame_ids: Sequence[int],
+    frames: Sequence[Row[Any]],
     person_id: int,
     now: datetime,
     rng: np.random.Generator,
 ) -> dict[int, Taken]:
     """Lock frames and choose one place on each that still has one for this person."""
-    frames = lock_frames(session, frame_ids)
+    frame_ids = [frame.id for frame in frames]
+    lock_frames(session, frame_ids)
     places = places_of(session, frame_ids, person_id, now)
-    prelabels = {
-        frame_id: prelabel_id
-        for frame_id, prelabel_id in session.execute(CURRENT_PRELABELS, {"frame_ids": frame_ids})
-    }
-    shown = set(
-        session.scalars(FRAMES_WITH_HINT_SHOWN, {"frame_ids": frame_ids, "person_id": person_id})
-    )
     chosen = {
         frame.id: place_for_lease(
             places[frame.id],
             quota=frame.hint_quota,
-            prelabel_id=prelabels.get(frame.id),
-            was_shown_hint=frame.id in shown,
+            prelabel_id=frame.prelabel_id,
+            was_shown_hint=frame.was_shown_hint,
             rng=rng,
         )
         for frame in frames
     }
     return {frame_id: taken for frame_id, taken in chosen.items() if taken}
-
-
-def _take_places(session: Session, lease: Lease, taken: dict[int, Taken]) -> None:
-    """Hand the chosen places of locked frames to the lease's holder."""
-    session.execute(
-        update(Slot),
-        [
-            {
-                "id": choice.slot_id,
-                "person_id": lease.person_id,
-                "lease_id": lease.id,
-                "arm": choice.arm,
-                "prelabel_id": choice.prelabel_id,
-            }
-            for choice in taken.values()
-        ],
-    )
-    session.execute(
-        insert(LeaseFrame),
-        [
-            {
-                "lease_id": lease.id,
-                "frame_id": frame_id,
-                "arm": choice.arm,
-                "prelabel_id": choice.prelabel_id,
-            }
-            for frame_id, choice in taken.items()
-        ],
-    )

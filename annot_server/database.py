@@ -15,7 +15,7 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy import Connection, CursorResult, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError
 from sqlalchemy.orm import Session
 
@@ -78,6 +78,27 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:
 def _begin_sqlite(connection: Connection) -> None:
     is_writer = connection.get_execution_options().get("is_writer", False)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if is_writer else "BEGIN")
+
+
+def core(session: Session) -> Connection:
+    """Return the connection under a session, for statements that need no objects.
+
+    What the session still has to write is written first.
+    """
+    session.flush()
+    return session.connection()
+
+
+def new_id(inserted: CursorResult[Any]) -> int:
+    """Return the id of the one row that a statement inserted."""
+    key = inserted.inserted_primary_key
+    assert key is not None  # so it is for one row with a generated key
+    return int(key[0])
+
+
+def locks_rows(session: Session) -> bool:
+    """Say whether writers lock rows (PostgreSQL), or wait for each other as a whole (SQLite)."""
+    return session.get_bind().dialect.name == "postgresql"
 
 
 class Database:

@@ -11,9 +11,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import BindParameter, bindparam, insert, select, update
 from sqlalchemy.orm import Session
 
+from annot_server.database import core, locks_rows, new_id
 from annot_server.errors import LeaseLostError, NotFoundError
 from annot_server.models import (
     ASSISTED,
@@ -27,7 +28,7 @@ from annot_server.models import (
     Slot,
     Video,
 )
-from annot_server.places import Holder, Place, place_for_late_answer
+from annot_server.places import Holder, Place, Taken
 from dataset_builder.geometry import Point
 
 
@@ -72,42 +73,68 @@ class HeldLease:
 
 
 # Statements of the busiest requests are built once: building them took longer than running them.
-SUBJECT_OF_CLIP = (
-    select(Clip, Action.description, Video.width, Video.height, Video.mime)
+LEASE_ID: BindParameter[int] = bindparam("held_lease_id")
+FRAME_IDS: BindParameter[Sequence[int]] = bindparam("frame_ids", expanding=True)
+HELD_LEASE = (
+    select(
+        Lease.id.label("lease_id"),
+        Lease.expires_at,
+        Clip.clip_id,
+        Clip.video_id,
+        Clip.start_s,
+        Clip.end_s,
+        Clip.action_id,
+        Action.description,
+        Video.width,
+        Video.height,
+        Video.mime,
+        Frame.id.label("frame_id"),
+        Frame.second,
+        Frame.image_sha256,
+        Slot.arm,
+        Prelabel.x,
+        Prelabel.y,
+        Prelabel.score,
+    )
+    .select_from(Lease)
+    .join(Clip, Clip.clip_id == Lease.clip_id)
     .join(Action, Action.action_id == Clip.action_id)
     .join(Video, Video.video_id == Clip.video_id)
-    .where(Clip.clip_id == bindparam("clip_id"))
-)
-FRAMES_OF_LEASE = (
-    select(Frame.id, Frame.second, Frame.image_sha256, Slot.arm)
-    .add_columns(Prelabel.x, Prelabel.y, Prelabel.score)
-    .join(Slot, Slot.frame_id == Frame.id)
+    .join(Slot, Slot.lease_id == Lease.id)
+    .join(Frame, Frame.id == Slot.frame_id)
     .outerjoin(Prelabel, Prelabel.id == Slot.prelabel_id)
-    .where(Slot.lease_id == bindparam("lease_id"))
+    .where(Lease.id == LEASE_ID)
     .order_by(Frame.second)
 )
 PLACES_OF_FRAMES = (
     select(Slot.id, Slot.frame_id, Slot.k, Slot.person_id, Slot.arm, Slot.prelabel_id)
     .add_columns(Lease.expires_at)
     .outerjoin(Lease, Lease.id == Slot.lease_id)
-    .where(Slot.frame_id.in_(bindparam("frame_ids", expanding=True)))
+    .where(Slot.frame_id.in_(FRAME_IDS))
 )
-LAST_OFFER = (
-    select(LeaseFrame)
-    .join(Lease, Lease.id == LeaseFrame.lease_id)
-    .where(LeaseFrame.frame_id == bindparam("frame_id"), Lease.person_id == bindparam("person_id"))
-    .order_by(LeaseFrame.lease_id.desc())
-    .limit(1)
+OWN_LEASE = select(Lease.expires_at, Lease.released_at).where(
+    Lease.id == LEASE_ID, Lease.person_id == bindparam("person_id")
+)
+PROLONG = update(Lease).where(Lease.id == LEASE_ID).values(expires_at=bindparam("until"))
+GIVE_BACK = PROLONG.values(released_at=bindparam("given_back_at"))
+HAND_OVER = (
+    update(Slot)
+    .where(Slot.id == bindparam("slot_id"))
+    .values(
+        person_id=bindparam("holder_id"),
+        lease_id=bindparam("holding_lease_id"),
+        arm=bindparam("drawn_arm"),
+        prelabel_id=bindparam("drawn_prelabel_id"),
+    )
 )
 LOCKED_PERSON = (
     select(Person.id).where(Person.id == bindparam("person_id")).with_for_update(key_share=True)
 )
 LOCKED_FRAMES = (
-    select(Frame)
-    .where(Frame.id.in_(bindparam("frame_ids", expanding=True)))
+    select(Frame.id)
+    .where(Frame.id.in_(FRAME_IDS))
     .order_by(Frame.id)
     .with_for_update(key_share=True)
-    .execution_options(populate_existing=True)
 )
 
 
@@ -121,13 +148,14 @@ def renew(
         NotFoundError: the person never had it.
     """
     lock_person(session, person_id)
-    lease = own_lease(session, lease_id, person_id)
-    if lease.released_at is not None or lease.expires_at <= now:
+    expires_at, released_at = own_lease(session, lease_id, person_id)
+    if released_at is not None or expires_at <= now:
         raise LeaseLostError(
             f"lease {lease_id} has ended; ask for a new one (your answers are kept)"
         )
-    lease.expires_at = now + timedelta(seconds=lease_s)
-    return lease.expires_at
+    until = now + timedelta(seconds=lease_s)
+    prolong(session, lease_id, until)
+    return until
 
 
 def release(session: Session, *, person_id: int, lease_id: int, now: datetime) -> None:
@@ -137,52 +165,49 @@ def release(session: Session, *, person_id: int, lease_id: int, now: datetime) -
         NotFoundError: the person never had it.
     """
     lock_person(session, person_id)
-    lease = own_lease(session, lease_id, person_id)
-    if lease.released_at is None:
-        lease.released_at = now
-        lease.expires_at = min(lease.expires_at, now)
+    expires_at, released_at = own_lease(session, lease_id, person_id)
+    if released_at is None:
+        core(session).execute(
+            GIVE_BACK,
+            {"held_lease_id": lease_id, "until": min(expires_at, now), "given_back_at": now},
+        )
 
 
-def own_lease(session: Session, lease_id: int, person_id: int) -> Lease:
-    """Return a person's lease, live or not.
+def own_lease(session: Session, lease_id: int, person_id: int) -> tuple[datetime, datetime | None]:
+    """Return when a person's lease ends or ended, and when it was given back.
 
     Raises:
         NotFoundError: the person never had it.
     """
-    lease = session.get(Lease, lease_id)
-    if lease is None or lease.person_id != person_id:
+    values = {"held_lease_id": lease_id, "person_id": person_id}
+    row = core(session).execute(OWN_LEASE, values).first()
+    if row is None:
         raise NotFoundError(f"you have no lease {lease_id}")
-    return lease
+    return row.expires_at, row.released_at
+
+
+def prolong(session: Session, lease_id: int, until: datetime) -> None:
+    """Let a lease of a locked person end at another moment."""
+    core(session).execute(PROLONG, {"held_lease_id": lease_id, "until": until})
 
 
 def lock_person(session: Session, person_id: int) -> None:
     """Make other transactions of the same person wait: two tabs of one browser are served in turn.
 
-    A no-op on SQLite, where writers wait for each other anyway.
+    Does nothing on SQLite, where writers wait for each other anyway.
     """
-    session.execute(LOCKED_PERSON, {"person_id": person_id})
+    if locks_rows(session):
+        core(session).execute(LOCKED_PERSON, {"person_id": person_id})
 
 
-def lock_frames(session: Session, frame_ids: Sequence[int]) -> list[Frame]:
-    """Lock frames against other writers, in the order of their ids; return them in time order.
+def lock_frames(session: Session, frame_ids: Sequence[int]) -> None:
+    """Lock frames against other writers, in the order of their ids.
 
-    The caller holds the person's lock already. A transaction that waited gets the rows as the one
-    before left them.
+    The caller holds the person's lock already, and reads what it decides on afterwards. Does
+    nothing on SQLite.
     """
-    frames = session.scalars(LOCKED_FRAMES, {"frame_ids": frame_ids})
-    return sorted(frames, key=lambda frame: frame.second)
-
-
-def lock_frame(session: Session, frame_id: int) -> Frame:
-    """Lock one frame; see `lock_frames`.
-
-    Raises:
-        NotFoundError: there is no such frame.
-    """
-    frames = lock_frames(session, [frame_id])
-    if not frames:
-        raise NotFoundError(f"there is no frame {frame_id}", frame_id)
-    return frames[0]
+    if locks_rows(session):
+        core(session).execute(LOCKED_FRAMES, {"frame_ids": frame_ids}).all()
 
 
 def places_of(
@@ -190,97 +215,95 @@ def places_of(
 ) -> dict[int, list[Place]]:
     """Return every place of the given (locked) frames as this person sees them."""
     places: dict[int, list[Place]] = defaultdict(list)
-    for row in session.execute(PLACES_OF_FRAMES, {"frame_ids": frame_ids}):
-        if row.person_id is None:
+    for slot_id, frame_id, k, holder_id, arm, prelabel_id, expires_at in core(session).execute(
+        PLACES_OF_FRAMES, {"frame_ids": frame_ids}
+    ):
+        if holder_id is None:
             holder = Holder.NOBODY
-        elif row.expires_at is None or row.expires_at > now:
+        elif expires_at is None or expires_at > now:
             holder = Holder.TAKEN
-        elif row.person_id == person_id:
+        elif holder_id == person_id:
             holder = Holder.LAPSED_SELF
         else:
             holder = Holder.LAPSED_OTHER
-        places[row.frame_id].append(Place(row.id, row.k, holder, row.arm, row.prelabel_id))
+        places[frame_id].append(Place(slot_id, k, holder, arm, prelabel_id))
     return places
 
 
-def retake_place(
-    session: Session, *, frame: Frame, person_id: int, offered: LeaseFrame, now: datetime
-) -> Slot | None:
-    """Take a place of a locked frame for somebody whose lease on it has lapsed, if one is free."""
-    taken = place_for_late_answer(
-        places_of(session, [frame.id], person_id, now)[frame.id],
-        quota=frame.hint_quota,
-        arm=offered.arm,
-        prelabel_id=offered.prelabel_id,
-    )
-    if taken is None:
-        return None
-    slot = session.get_one(Slot, taken.slot_id)
-    slot.person_id, slot.lease_id = person_id, None
-    slot.arm, slot.prelabel_id = taken.arm, taken.prelabel_id
-    return slot
-
-
-def lease_slot(
-    session: Session, *, frame: Frame, slot: Slot, person_id: int, now: datetime, lease_s: int
+def new_lease(
+    session: Session,
+    *,
+    person_id: int,
+    clip_id: str,
+    now: datetime,
+    lease_s: int,
+    taken: dict[int, Taken],
 ) -> HeldLease:
-    """Lease one place of one locked frame to a person again, after they took back what they said.
-
-    The place keeps its arm.
-    """
-    lease = Lease(
-        person_id=person_id,
-        clip_id=frame.clip_id,
-        created_at=now,
-        expires_at=now + timedelta(seconds=lease_s),
+    """Lease the chosen place of each of a clip's locked frames to a person."""
+    connection = core(session)
+    inserted = connection.execute(
+        insert(Lease),
+        {
+            "person_id": person_id,
+            "clip_id": clip_id,
+            "created_at": now,
+            "expires_at": now + timedelta(seconds=lease_s),
+        },
     )
-    session.add(lease)
-    session.flush()
-    session.add(
-        LeaseFrame(lease_id=lease.id, frame_id=frame.id, arm=slot.arm, prelabel_id=slot.prelabel_id)
+    lease_id = new_id(inserted)
+    connection.execute(
+        HAND_OVER, [handing_over(choice, person_id, lease_id) for choice in taken.values()]
     )
-    slot.person_id, slot.lease_id = person_id, lease.id
-    session.flush()
-    return held_lease(session, lease)
+    connection.execute(
+        insert(LeaseFrame),
+        [
+            {
+                "lease_id": lease_id,
+                "frame_id": frame_id,
+                "arm": choice.arm,
+                "prelabel_id": choice.prelabel_id,
+            }
+            for frame_id, choice in taken.items()
+        ],
+    )
+    return held_lease(session, lease_id)
 
 
-def last_offer(session: Session, person_id: int, frame_id: int) -> LeaseFrame:
-    """Return the newest offer of a frame to a person.
+def handing_over(taken: Taken, person_id: int | None, lease_id: int | None) -> dict[str, object]:
+    """Return the values of `HAND_OVER`: who has the place from now on, under which lease."""
+    return {
+        "slot_id": taken.slot_id,
+        "holder_id": person_id,
+        "holding_lease_id": lease_id,
+        "drawn_arm": taken.arm,
+        "drawn_prelabel_id": taken.prelabel_id,
+    }
 
-    Raises:
-        LeaseLostError: they never had it.
-    """
-    offered = session.scalar(LAST_OFFER, {"person_id": person_id, "frame_id": frame_id})
-    if offered is None:
-        raise LeaseLostError("this frame was not handed out to you; ask for a lease", frame_id)
-    return offered
 
-
-def held_lease(session: Session, lease: Lease) -> HeldLease:
-    """Return a lease with its open frames, as it is shown to its holder."""
-    clip, description, width, height, mime = session.execute(
-        SUBJECT_OF_CLIP, {"clip_id": lease.clip_id}
-    ).one()
+def held_lease(session: Session, lease_id: int) -> HeldLease:
+    """Return a lease that holds at least one place, as it is shown to its holder."""
+    rows = core(session).execute(HELD_LEASE, {"held_lease_id": lease_id}).all()
+    first = rows[0]
     frames = tuple(
         HeldFrame(
-            row.id,
+            row.frame_id,
             row.second,
             row.image_sha256,
             Hint(Point(row.x, row.y), row.score) if row.arm == ASSISTED else None,
         )
-        for row in session.execute(FRAMES_OF_LEASE, {"lease_id": lease.id})
+        for row in rows
     )
     return HeldLease(
-        lease_id=lease.id,
-        expires_at=lease.expires_at,
-        clip_id=clip.clip_id,
-        video_id=clip.video_id,
-        start_s=clip.start_s,
-        end_s=clip.end_s,
-        action_id=clip.action_id,
-        description=description,
-        width=width,
-        height=height,
-        video_mime=mime,
+        lease_id=lease_id,
+        expires_at=first.expires_at,
+        clip_id=first.clip_id,
+        video_id=first.video_id,
+        start_s=first.start_s,
+        end_s=first.end_s,
+        action_id=first.action_id,
+        description=first.description,
+        width=first.width,
+        height=first.height,
+        video_mime=first.mime,
         frames=frames,
     )

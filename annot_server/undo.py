@@ -1,28 +1,85 @@
-"""Taking back an answer or a skip: young ones, among the last ten (R7).
+"""Taking back what was said of a frame: young, and among the person's last ten responses (R7).
 
 Nothing is deleted: an answer taken back is superseded, and its frame is leased to the person again.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import BindParameter, Select, bindparam, func, insert, select, update
 from sqlalchemy.orm import Session
 
+from annot_server.database import core
+from annot_server.encounter import Encounter, meet_frame, place_to_take
 from annot_server.errors import LeaseLostError, NotFoundError, UndoExpiredError
-from annot_server.leases import (
-    HeldLease,
-    last_offer,
-    lease_slot,
-    lock_frame,
-    lock_person,
-    retake_place,
+from annot_server.leases import HeldLease, new_lease
+from annot_server.models import (
+    ANSWER_IS_ACTIVE,
+    Answer,
+    AuditEntry,
+    GoldAnswer,
+    Skip,
+    UtcDateTime,
 )
-from annot_server.models import ANSWER_IS_ACTIVE, ENOUGH_ANSWERS, Answer, AuditEntry, Skip, Slot
+from annot_server.retirement import reopen
 
 UNDOABLE = 10
-"""Only the last ten answers (and the last ten skips) can be taken back."""
+"""Only the last ten responses can be taken back."""
+
+Kind = type[Answer] | type[Skip] | type[GoldAnswer]
+
+# Gold answers count like any other response: nothing tells them apart (R3).
+IS_ACTIVE: dict[Kind, Any] = {
+    Answer: ANSWER_IS_ACTIVE,
+    Skip: Skip.undone_at.is_(None),
+    GoldAnswer: GoldAnswer.superseded_at.is_(None),
+}
+
+
+def _later_responses(kind: Kind) -> Select[int]:
+    """Return the query for how many active responses came after one of the given kind.
+
+    Of each kind only the newest few are looked at: a person may have given thousands.
+    """
+    n_later = []
+    for other, is_active in IS_ACTIVE.items():
+        newest = (
+            select(other.id, other.created_at)
+            .where(other.person_id == bindparam("person_id"), is_active)
+            .order_by(other.id.desc())
+            .limit(UNDOABLE + 1)
+            .subquery()
+        )
+        # Within its own table the id knows the order, also of one moment.
+        is_later = (
+            newest.c.id > bindparam("response_id")
+            if other is kind
+            else newest.c.created_at > bindparam("given_at", type_=UtcDateTime)
+        )
+        n_later.append(select(func.count()).select_from(newest).where(is_later).scalar_subquery())
+    return select(sum(n_later[1:], start=n_later[0]))
+
+
+N_LATER = {kind: _later_responses(kind) for kind in IS_ACTIVE}
+RESPONSE_ID: BindParameter[int] = bindparam("response_id")
+TAKE_BACK = {
+    Answer: update(Answer).where(Answer.id == RESPONSE_ID).values(superseded_at=bindparam("now")),
+    Skip: update(Skip).where(Skip.id == RESPONSE_ID).values(undone_at=bindparam("now")),
+}
+NAMES = {Answer: "answer", Skip: "skip", GoldAnswer: "answer"}
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """Something that a person said of a frame; inactive once it was taken back or set aside."""
+
+    kind: Kind
+    response_id: int
+    given_at: datetime
+    is_active: bool
 
 
 def undo_response(
@@ -36,123 +93,115 @@ def undo_response(
 ) -> HeldLease:
     """Take back what a person said last of a frame, answer or skip, and hold the frame again.
 
+    A frame that the answer had retired opens again.
+
     Raises:
         NotFoundError: the person has said nothing of it.
-        UndoExpiredError: see `may_undo`.
+        UndoExpiredError: see `refuse_late_undo`.
         LeaseLostError: they skipped it, and others have taken every place of it since.
     """
-    lock_person(session, person_id)
-    answer_id, skip_id = (
-        session.scalar(
-            select(said.id)
-            .where(said.frame_id == frame_id, said.person_id == person_id)
-            .order_by(said.id.desc())
-            .limit(1)
-        )
-        for said in (Answer, Skip)
-    )
-    if answer_id is None and skip_id is None:
+    met = meet_frame(session, person_id=person_id, frame_id=frame_id)
+    said = _last_response(met)
+    if said is None:
         raise NotFoundError(f"you have said nothing of frame {frame_id}", frame_id)
-    is_skipped = skip_id is not None and (
-        answer_id is None or session.get_one(Skip, skip_id).undone_at is None
+    refuse_late_undo(
+        session,
+        said,
+        person_id=person_id,
+        frame_id=frame_id,
+        now=now,
+        undo_window_s=undo_window_s,
     )
-    whose = {"person_id": person_id, "now": now}
-    limits = {"undo_window_s": undo_window_s, "lease_s": lease_s}
-    if is_skipped:
-        return undo_skip(session, skip_id=skip_id, **whose, **limits)
-    return undo_answer(session, answer_id=answer_id, **whose, **limits)
-
-
-def undo_answer(
-    session: Session,
-    *,
-    person_id: int,
-    answer_id: int,
-    now: datetime,
-    undo_window_s: int,
-    lease_s: int,
-) -> HeldLease:
-    """Take back one's own answer and hold its frame again; a retired frame opens.
-
-    Raises:
-        NotFoundError: the person has no such answer.
-        UndoExpiredError: see `may_undo`.
-    """
-    lock_person(session, person_id)
-    answer = session.get(Answer, answer_id)
-    if answer is None or answer.person_id != person_id:
-        raise NotFoundError(f"you have no answer {answer_id}")
-    frame = lock_frame(session, answer.frame_id)
-    is_active = answer.superseded_at is None and answer.set_aside_at is None
-    n_later = session.scalars(
-        select(func.count(Answer.id)).where(
-            Answer.person_id == person_id, ANSWER_IS_ACTIVE, Answer.id > answer_id
-        )
-    ).one()
-    if not is_active or not may_undo(answer.created_at, now, undo_window_s, n_later):
-        raise UndoExpiredError(_undo_message("answer", undo_window_s), answer.frame_id)
-    answer.superseded_at = now
-    if frame.retired_reason == ENOUGH_ANSWERS:
-        frame.retired_at = frame.retired_reason = None
-    session.add(
-        AuditEntry(at=now, person_id=person_id, what="undo_answer", subject=f"answer {answer_id}")
-    )
-    slot = session.get_one(Slot, answer.slot_id)
-    return lease_slot(
-        session, frame=frame, slot=slot, person_id=person_id, now=now, lease_s=lease_s
-    )
-
-
-def undo_skip(
-    session: Session,
-    *,
-    person_id: int,
-    skip_id: int,
-    now: datetime,
-    undo_window_s: int,
-    lease_s: int,
-) -> HeldLease:
-    """Take back one's own skip and hold its frame again.
-
-    Raises:
-        NotFoundError: the person has no such skip.
-        UndoExpiredError: see `may_undo`.
-        LeaseLostError: others have taken every place of the frame since.
-    """
-    lock_person(session, person_id)
-    skip = session.get(Skip, skip_id)
-    if skip is None or skip.person_id != person_id:
-        raise NotFoundError(f"you have no skip {skip_id}")
-    frame = lock_frame(session, skip.frame_id)
-    n_later = session.scalars(
-        select(func.count(Skip.id)).where(
-            Skip.person_id == person_id, Skip.undone_at.is_(None), Skip.id > skip_id
-        )
-    ).one()
-    if skip.undone_at or not may_undo(skip.created_at, now, undo_window_s, n_later):
-        raise UndoExpiredError(_undo_message("skip", undo_window_s), skip.frame_id)
-    offered = last_offer(session, person_id, frame.id)
-    slot = retake_place(session, frame=frame, person_id=person_id, offered=offered, now=now)
-    if slot is None:
+    taken = place_to_take(session, met, person_id=person_id, now=now)
+    if taken is None:
         raise LeaseLostError(
-            "others have taken this frame since; go on with the next one", frame.id
+            "others have taken this frame since; go on with the next one", frame_id
         )
-    skip.undone_at = now
-    session.add(
-        AuditEntry(at=now, person_id=person_id, what="undo_skip", subject=f"skip {skip_id}")
+    connection = core(session)
+    connection.execute(TAKE_BACK[said.kind], {"response_id": said.response_id, "now": now})
+    if said.kind is Answer:
+        reopen(session, frame_id)
+    name = NAMES[said.kind]
+    subject = f"{name} {said.response_id}"
+    connection.execute(
+        insert(AuditEntry),
+        {"at": now, "person_id": person_id, "what": f"undo_{name}", "subject": subject},
     )
-    return lease_slot(
-        session, frame=frame, slot=slot, person_id=person_id, now=now, lease_s=lease_s
+    return new_lease(
+        session,
+        person_id=person_id,
+        clip_id=met.clip_id,
+        now=now,
+        lease_s=lease_s,
+        taken={frame_id: taken},
     )
+
+
+def refuse_late_undo(
+    session: Session,
+    said: Response,
+    *,
+    person_id: int,
+    frame_id: int,
+    now: datetime,
+    undo_window_s: int,
+) -> None:
+    """Let a response be taken back only while it is young and among the person's last ten (R7).
+
+    Raises:
+        UndoExpiredError: it is not, or it was taken back or set aside already.
+    """
+    values = {"person_id": person_id, "response_id": said.response_id, "given_at": said.given_at}
+    n_later = core(session).scalars(N_LATER[said.kind], values).one()
+    if not said.is_active or not may_undo(said.given_at, now, undo_window_s, n_later):
+        raise UndoExpiredError(
+            f"this {NAMES[said.kind]} can no longer be taken back: that works once, for "
+            f"{undo_window_s} s, and for the last {UNDOABLE}",
+            frame_id,
+        )
 
 
 def may_undo(given_at: datetime, now: datetime, undo_window_s: int, n_later: int) -> bool:
-    """Say whether an answer or skip can be taken back: young, and among the last ten (R7)."""
+    """Say whether a response can be taken back: young, and among the last ten (R7)."""
     return now - given_at <= timedelta(seconds=undo_window_s) and n_later < UNDOABLE
 
 
-def _undo_message(what: str, undo_window_s: int) -> str:
-    return (
-        f"this {what} can no longer be taken back: that works once, for {undo_window_s} s, and for "
-        f"the last {UNDOABLE}"
+def _last_response(met: Encounter) -> Response | None:
+    """Return what the person said last: of answer and skip at most one is active."""
+    if met.answer_id is not None and met.answered_at is not None and not met.is_skipped:
+        is_active = met.superseded_at is None and met.set_aside_at is None
+        return Response(Answer, met.answer_id, met.answered_at, is_active)
+    if met.skip_id is not None and met.skipped_at is not None:
+        return Response(Skip, met.skip_id, met.skipped_at, met.is_skipped)
+    return None
+
+
+def undo_answer(session: Session, *, person_id: int, answer_id: int, **limits: Any) -> HeldLease:
+    """Take back an answer that is the person's newest on its frame; see `undo_response`."""
+    return _undo_by_id(session, Answer, answer_id, person_id=person_id, **limits)
+
+
+def undo_skip(session: Session, *, person_id: int, skip_id: int, **limits: Any) -> HeldLease:
+    """Take back a skip that is what the person said last of its frame; see `undo_response`."""
+    return _undo_by_id(session, Skip, skip_id, person_id=person_id, **limits)
+
+
+def _undo_by_id(
+    session: Session,
+    kind: type[Answer] | type[Skip],
+    response_id: int,
+    *,
+    person_id: int,
+    undo_window_s: int,
+    **limits: Any,
+) -> HeldLease:
+    wanted = select(kind.frame_id).where(kind.id == response_id, kind.person_id == person_id)
+    frame_id = session.scalar(wanted)
+    if frame_id is None:
+        raise NotFoundError(f"you have no {NAMES[kind]} {response_id}")
+    said = _last_response(meet_frame(session, person_id=person_id, frame_id=frame_id))
+    if said is None or (said.kind, said.response_id) != (kind, response_id):
+        raise UndoExpiredError(f"this {NAMES[kind]} was taken back before", frame_id)
+    return undo_response(
+        session, person_id=person_id, frame_id=frame_id, undo_window_s=undo_window_s, **limits
     )
