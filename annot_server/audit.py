@@ -8,7 +8,15 @@ from typing import Any
 from sqlalchemy import Select, and_, func, select
 from sqlalchemy.orm import Session
 
-from annot_server.models import ANSWER_IS_ACTIVE, ENOUGH_ANSWERS, Answer, Frame, Lease, LeaseFrame
+from annot_server.models import (
+    ANSWER_IS_ACTIVE,
+    ENOUGH_ANSWERS,
+    Answer,
+    Clip,
+    Frame,
+    Lease,
+    LeaseFrame,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +24,7 @@ class Audit:
     """What an audit counted; every count but the first two should be 0.
 
     Attributes:
-        frames: frames in all.
+        frames: frames in all, without gold frames, which need no answers (R3).
         answers: active answers in all.
         over_assigned: active answers above their frame's redundancy.
         duplicate_answers: active answers of one person on one frame beyond the first.
@@ -62,7 +70,10 @@ def audit(session: Session) -> Audit:
     )
     n_active = func.coalesce(per_frame.c.n, 0)
     return Audit(
-        frames=_count(session, select(func.count()).select_from(Frame)),
+        frames=_count(
+            session,
+            select(func.count()).select_from(Frame).join(Clip).where(Clip.is_gold.is_(False)),
+        ),
         answers=_count(session, select(func.count()).select_from(Answer).where(ANSWER_IS_ACTIVE)),
         over_assigned=_count(
             session,
