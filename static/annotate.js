@@ -27,11 +27,15 @@ const t = translator(language);
 
 const view = new View(t);
 const keys = new Keys(view);
-const outbox = new Outbox(() => standing.refresh());
+const outbox = new Outbox(document.body.dataset.person, {
+  changed: () => standing.refresh(),
+  adopted: ({ entry }) => queue.responded(entry),
+  settled: (item, reply) => answering.settled(item, reply),
+});
 const tally = new Tally(() => standing.refresh());
-const history = new History();
+const history = new History(outbox);
 const queue = new FrameQueue(
-  () => outbox.emptied(),
+  () => opened.then(() => outbox.passed()),
   (trouble) => (standing.queueTrouble = trouble),
 );
 const flow = new Flow(view, queue);
@@ -102,6 +106,8 @@ for (const button of document.querySelectorAll("[data-close]")) {
   button.addEventListener("click", () => button.closest("dialog").close());
 }
 
+// What an earlier page has left is sent before this one asks for frames.
+const opened = outbox.open().then((items) => history.restore(items));
 watchPresence({ queue, outbox });
 flow.waitForNext();
 tally.load();

@@ -9,6 +9,7 @@ export class Answering {
   #page;
   #contributors = [];
   #last = null; // {answeredAt, place?} of the answer before, for the arming rule
+  #late = 0; // responses refused since the last one was given: told of in one line
 
   /** @param page {flow, view, queue, outbox, history, tally, t} */
   constructor(page) {
@@ -40,21 +41,27 @@ export class Answering {
     }
     this.#last = { answeredAt: how.begunAt, place };
     const { entry } = flow;
-    const item = outbox.add(
-      `/frames/${entry.frame.frame_id}/answers`,
-      { point, details: this.#details(entry, how) },
-      { isAnswer: true },
-    );
-    this.#respond({ entry, item, kind: "answer", point });
+    this.#respond(outbox.add("answer", entry, { point, details: this.#details(entry, how) }));
   }
 
   skip(reason, comment) {
     const { flow, outbox } = this.#page;
     if (!flow.isArmed) return;
-    const { entry } = flow;
-    const body = comment ? { reason, comment } : { reason };
-    const item = outbox.add(`/frames/${entry.frame.frame_id}/skips`, body, { isAnswer: false });
-    this.#respond({ entry, item, kind: "skip", point: null });
+    this.#respond(outbox.add("skip", flow.entry, comment ? { reason, comment } : { reason }));
+  }
+
+  /** Act on what the server has said of a response, this page's or an earlier one's. */
+  settled(item, { status, body }) {
+    const { view, queue, outbox, history, tally, t } = this.#page;
+    if (status === 200 || status === 201) {
+      tally.given = body.answers_given ?? tally.given;
+      if (!history.has(item)) outbox.forget(item);
+      return;
+    }
+    history.remove(item);
+    queue.refused(item.entry);
+    this.#late += 1;
+    view.say(status === 409 ? t("late", { n: this.#late }) : t("not_accepted", { status }));
   }
 
   #details(entry, { begunAt, pointer, byHintKey }) {
@@ -73,27 +80,15 @@ export class Answering {
   }
 
   /** What every response does: mark it, remember it for undo, bring the next frame. */
-  #respond(record) {
+  #respond(item) {
     const { flow, view, queue, history } = this.#page;
+    this.#late = 0;
     flow.enter("answered");
-    view.showAnswer(record.point);
-    queue.responded(record.entry);
-    history.add(record);
-    record.item.settled.then((reply) => this.#settled(record, reply));
+    view.showAnswer(item.point);
+    queue.responded(item.entry);
+    history.add(item);
     setTimeout(() => {
       if (flow.phase === "answered") flow.advance();
     }, MARK_MS);
-  }
-
-  #settled(record, { status, body }) {
-    const { view, queue, history, tally, t } = this.#page;
-    if (status === 200 || status === 201) {
-      record.id = body.answer_id ?? body.skip_id;
-      tally.given = body.answers_given ?? tally.given;
-    } else {
-      history.remove(record);
-      queue.refused(record.entry);
-      view.say(status === 409 ? t("frame_taken") : t("not_accepted", { status }));
-    }
   }
 }

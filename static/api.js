@@ -10,11 +10,18 @@ const ROOT = "/api/v1";
 const OURS = { "X-Annotator": document.body.dataset.person };
 const TIMEOUT_MS = 15000;
 
-/** @returns {Promise<{status: number, body: object}>} */
-export async function call(method, path, { body, headers = {}, keepalive = false } = {}) {
+/**
+ * @param options {body, headers, keepalive; asWhoever: also where somebody else has signed in}
+ * @returns {Promise<{status: number, body: object}>}
+ */
+export async function call(
+  method,
+  path,
+  { body, headers = {}, keepalive = false, asWhoever = false } = {},
+) {
   const options = {
     method,
-    headers: { Accept: "application/json", ...OURS, ...headers },
+    headers: { Accept: "application/json", ...(asWhoever ? {} : OURS), ...headers },
     keepalive,
     signal: AbortSignal.timeout(TIMEOUT_MS),
   };
@@ -38,7 +45,7 @@ export function releaseLater(leaseId) {
 
 /** True where trying the same request again may help: no connection, signed out, server busy. */
 export function isWorthRetrying(status) {
-  return status === 0 || status === 401 || status === 403 || status === 429 || status >= 500;
+  return [0, 401, 403, 408, 425, 429].includes(status) || status >= 500;
 }
 
 function parsed(text) {

@@ -3,7 +3,8 @@
  *
  * Phases (body[data-phase]): "loading" no frame yet; "shown" a frame is in the page and not yet
  * painted; "armed" a press begun now would become an answer (R8); "answered" the mark of the answer
- * stands for a moment; "undoing"; "done" there is no work. body[data-frame] names the frame.
+ * stands for a moment; "undoing"; "done" there is no work; "paused" there is none for this person
+ * until a maintainer says so. body[data-frame] names the frame.
  *
  * Events, for flow.on(name, listener): "shown" (entry) a frame was put into the page; "left"
  * (entry) it is there no longer; "phase" (phase) after each change.
@@ -27,6 +28,8 @@ export class Flow extends EventTarget {
     this.entry = null;
     /** When it was first painted, in ms of performance.now(); null while it has not been. */
     this.paintedAt = null;
+    /** What the server says to the person whom it gives no work, or null. */
+    this.message = null;
     /** Whether the wait for a frame is long enough to be spoken of. */
     this.isWaitShown = false;
   }
@@ -85,13 +88,17 @@ export class Flow extends EventTarget {
     }, CALM_MS);
     if (this.#isTaking) return;
     this.#isTaking = true;
-    const next = await this.#queue.take();
+    const { entry, reason, message } = await this.#queue.take();
     this.#isTaking = false;
-    if (this.phase === "loading") {
-      if (next) this.show(next);
-      else this.enter("done");
-    } else if (next) {
-      this.#queue.putBack(next); // a frame that was undone meanwhile comes first
+    if (entry && this.phase !== "loading") {
+      this.#queue.putBack(entry); // a frame that was undone meanwhile comes first
+    } else if (entry) {
+      this.show(entry);
+    } else if (reason === "to_qualify") {
+      location.assign("/qualify");
+    } else if (this.phase === "loading") {
+      this.message = message ?? null;
+      this.enter(reason === "paused" ? "paused" : "done");
     }
   }
 

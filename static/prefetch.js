@@ -13,6 +13,8 @@ const NEXT_LEASE_AT = 6;
 const MAX_LEASES = 2;
 const DECODE_TRIES = 3;
 const RETRY_MS = 1000;
+/** All that is offered are frames whose responses the server fails to store. */
+const STUCK_RETRY_MS = 5000;
 
 export class FrameQueue {
   #waiting = [];
@@ -21,12 +23,13 @@ export class FrameQueue {
   #asking = null;
   #lastLeaseId = null;
   #hasNoSecondLease = false;
+  #nothing = null; // {reason, message} of the server when it had no lease to give
   #responsesSent;
   #trouble;
 
   /**
-   * @param responsesSent gives a promise that resolves when the server has every response so far:
-   *   asked for work before that, it would offer those frames again.
+   * @param responsesSent gives a promise that resolves when the server has every response so far
+   *   that it can take: asked for work before that, it would offer those frames again.
    * @param trouble called with "offline", "signed_out" or null as leases are asked for.
    */
   constructor(responsesSent, trouble) {
@@ -43,18 +46,21 @@ export class FrameQueue {
     return head;
   }
 
-  /** The next entry, once its picture is decoded or known to be broken; null: there is no work. */
+  /**
+   * Wait for the next entry, its picture decoded or known to be broken.
+   * @returns {Promise<object>} {entry}, or {reason, message} where there is none for this person:
+   *   reason "no_work", "paused" or "to_qualify", message one line of the server's or null.
+   */
   async take() {
     while (this.#waiting.length === 0) {
       if (this.#asking !== null) await this.#asking;
-      else if ((await this.#ask()) === "no_work") return null;
+      else if ((await this.#ask()) === "nothing") return this.#nothing;
       if (this.#waiting.length === 0) await pause(RETRY_MS);
     }
-    const head = this.#waiting.shift();
-    this.#decode(head);
+    const entry = this.#waiting.shift();
     this.#prepare();
-    await head.decoded;
-    return head;
+    await this.#decode(entry);
+    return { entry };
   }
 
   /** Put an entry back at the head, to be shown after the one that was undone. */
@@ -68,6 +74,7 @@ export class FrameQueue {
     const lease = this.#leases.get(entry.leaseId);
     lease?.open.delete(entry.frame.frame_id);
     if (lease?.open.size === 0) this.#leases.delete(entry.leaseId);
+    this.#waiting = this.#waiting.filter(({ frame }) => frame.frame_id !== entry.frame.frame_id);
   }
 
   /** Note that a response was refused for good: the frame may be offered again. */
@@ -75,15 +82,17 @@ export class FrameQueue {
     this.#responded.delete(entry.frame.frame_id);
   }
 
-  /** Make a frame whose response was taken back answerable again, under the lease it now has. */
-  reopen(entry, lease = null) {
+  /**
+   * Make a frame whose response was taken back answerable again, under the lease it now has.
+   * @returns {Promise<object>} the entry to show.
+   */
+  async reopen(entry, lease = null) {
     this.#responded.delete(entry.frame.frame_id);
-    if (lease === null) {
-      this.#hold(entry.leaseId, entry.expiresInS, [entry.frame.frame_id]);
-      return entry;
-    }
-    const again = { ...entry, leaseId: lease.lease_id, frame: lease.frames[0] };
-    this.#hold(lease.lease_id, lease.expires_in_s, [again.frame.frame_id]);
+    const again = { ...entry };
+    if (lease !== null) Object.assign(again, { leaseId: lease.lease_id, frame: lease.frames[0] });
+    this.#hold(again.leaseId, lease?.expires_in_s ?? entry.expiresInS, [again.frame.frame_id]);
+    again.nearby ??= [again.frame]; // an entry from before a reload
+    if (!again.picture) await this.#decode(again);
     return again;
   }
 
@@ -116,23 +125,33 @@ export class FrameQueue {
     }
   }
 
+  /** Ask for a lease; returns "added", "nothing" or "trouble". */
   async #ask({ isSecond = false } = {}) {
     await this.#responsesSent();
-    const body = isSecond ? { after_lease_id: this.#lastLeaseId } : {};
-    const reply = await call("POST", "/leases", { body });
-    if (reply.status !== 200) {
-      this.#trouble([401, 403].includes(reply.status) ? "signed_out" : "offline");
-      return "trouble";
+    let after = isSecond ? this.#lastLeaseId : null;
+    for (let tries = 0; tries < 2; tries += 1) {
+      const body = after === null ? {} : { after_lease_id: after };
+      const reply = await call("POST", "/leases", { body });
+      if (reply.status !== 200) {
+        this.#trouble([401, 403].includes(reply.status) ? "signed_out" : "offline");
+        return "trouble";
+      }
+      this.#trouble(null);
+      const { lease, reason, message } = reply.body;
+      // No second lease now: ask again only once this one is used up.
+      this.#hasNoSecondLease = isSecond && !lease;
+      if (!lease) {
+        this.#nothing = { reason, message };
+        return "nothing";
+      }
+      if (this.#add(lease)) return "added";
+      after = lease.lease_id; // its frames have responses that the server fails to store
     }
-    this.#trouble(null);
-    const { lease } = reply.body;
-    // No second lease now: ask again only once this one is used up.
-    this.#hasNoSecondLease = isSecond && !lease;
-    if (!lease) return "no_work";
-    this.#add(lease);
-    return "added";
+    await pause(STUCK_RETRY_MS);
+    return "trouble";
   }
 
+  /** Queue the frames of a lease that have no response; false where there are none. */
   #add(lease) {
     const total = lease.frames.length;
     const held = new Set([...this.#leases.values()].flatMap(({ open }) => [...open]));
@@ -150,11 +169,12 @@ export class FrameQueue {
         decoded: null,
       }))
       .filter(({ frame }) => !held.has(frame.frame_id) && !this.#responded.has(frame.frame_id));
-    if (fresh.length === 0) return;
+    if (fresh.length === 0) return false;
     this.#lastLeaseId = lease.lease_id;
     this.#hold(lease.lease_id, lease.expires_in_s, fresh.map((entry) => entry.frame.frame_id));
     this.#waiting.push(...fresh);
     for (const entry of this.#waiting.slice(0, DECODE_AHEAD)) this.#decode(entry);
+    return true;
   }
 
   #hold(leaseId, expiresInS, frameIds) {
@@ -170,11 +190,13 @@ export class FrameQueue {
     this.#hasNoSecondLease = false;
   }
 
+  /** Resolve when an entry's picture is decoded, or known to be broken. */
   #decode(entry) {
     entry.decoded ??= decodedPicture(entry.frame.image_url).then((picture) => {
       entry.picture = picture;
       entry.isBroken = picture === null;
     });
+    return entry.decoded;
   }
 }
 

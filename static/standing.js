@@ -1,5 +1,7 @@
 /** What stands on the page beside the frame: progress, saved or not, trouble, waiting, the end. */
 
+const SIGN_IN_HELPS = new Set(["signed_out", "someone_else"]);
+
 export class Standing {
   #page;
   #queueTrouble = null;
@@ -19,22 +21,42 @@ export class Standing {
   }
 
   refresh() {
-    const { flow, view, outbox, history, tally, t } = this.#page;
-    document.body.dataset.unsent = outbox.size;
+    const { flow, view, outbox, history, tally } = this.#page;
     view.showProgress({ entry: flow.entry, given: tally.given + outbox.answers });
-    view.showSaved(outbox.size === 0, outbox.trouble === null);
     const isWaiting = flow.phase === "loading";
     const trouble = outbox.trouble ?? (isWaiting ? this.#queueTrouble : null);
-    view.saySteadily(trouble && outbox.size > 0 ? t(trouble, { n: outbox.size }) : "");
+    if (outbox.isOpen) this.#showUnsent(trouble);
     if (isWaiting && flow.isWaitShown) this.#showWaiting(trouble);
     if (flow.phase === "done") this.#showDone();
+    if (flow.phase === "paused") this.#showPaused();
     if (flow.phase !== "shown") view.showLast(history.newest);
   }
 
+  #showUnsent(trouble) {
+    const { view, outbox, t } = this.#page;
+    const n = outbox.size;
+    document.body.dataset.unsent = n;
+    view.showSaved(n === 0, outbox.trouble === null);
+    const kept = t(outbox.isDurable ? "kept_device" : "kept_page", { n });
+    // Where the answers outlive the page, signing in may take its place.
+    const signIn = SIGN_IN_HELPS.has(trouble) ? { isNewTab: !outbox.isDurable } : null;
+    view.saySteadily(trouble && n > 0 ? t(trouble, { kept }) : "", signIn);
+  }
+
   #showWaiting(trouble) {
-    const { view, t } = this.#page;
-    const calm = document.body.dataset.frame ? "waiting" : "loading";
-    view.showPanel({ text: t(trouble === null ? calm : `waiting_${trouble}`) });
+    const { view, outbox, t } = this.#page;
+    if (trouble !== null && trouble !== "failing") {
+      view.showPanel({ text: t(`waiting_${trouble}`) });
+    } else if (document.body.dataset.frame) {
+      view.showPanel({ text: t("waiting") });
+    } else {
+      view.showPanel({ text: outbox.size > 0 ? t("sending", { n: outbox.size }) : t("loading") });
+    }
+  }
+
+  #showPaused() {
+    const { flow, view, t } = this.#page;
+    view.showPanel({ title: t("paused_title"), text: flow.message ?? "", isDone: true });
   }
 
   #showDone() {

@@ -1,24 +1,45 @@
-/** Taking back the last responses, newest first (R7). */
+/** Taking back the last responses, newest first (R7); also those given before a reload. */
 
 import { call, isWorthRetrying } from "./api.js";
 
 const UNDO_DEPTH = 10;
+const UNDO_MS = 60_000;
 const OLD_ANSWERS = { skip: "was_skipped", answer: "was_not_visible", point: "was_point" };
 
-/** What can be undone, newest last: records {entry, item, kind: "answer" or "skip", point}. */
+/** What can be undone: items of the outbox, newest last. */
 export class History {
-  #records = [];
+  #items = [];
+  #outbox;
+
+  constructor(outbox) {
+    this.#outbox = outbox;
+  }
 
   get newest() {
-    return this.#records.at(-1) ?? null;
+    return this.#items.at(-1) ?? null;
   }
 
-  add(record) {
-    this.#records = [...this.#records, record].slice(-UNDO_DEPTH);
+  has(item) {
+    return this.#items.includes(item);
   }
 
-  remove(record) {
-    this.#records = this.#records.filter((other) => other !== record);
+  add(item) {
+    this.#items.push(item);
+    while (this.#items.length > UNDO_DEPTH) this.remove(this.#items[0]);
+  }
+
+  /** Take an item out; one that the server has need not be kept on the device any longer. */
+  remove(item) {
+    this.#items = this.#items.filter((other) => other !== item);
+    if (item.record.isSent) this.#outbox.forget(item);
+  }
+
+  /** Take up what an earlier page has left, given oldest first. */
+  restore(items) {
+    for (const item of items) {
+      this.add(item);
+      if (Date.now() - item.record.givenAt > UNDO_MS) this.remove(item);
+    }
   }
 }
 
@@ -33,47 +54,55 @@ export class Undo {
   /** Take the newest response back and show its frame again. */
   async undo() {
     const { flow, view, outbox, history, t } = this.#page;
-    if (!["armed", "loading", "done"].includes(flow.phase)) return;
-    const record = history.newest;
-    if (record === null) {
+    if (!["armed", "loading", "done", "paused"].includes(flow.phase)) return;
+    const item = history.newest;
+    if (item === null) {
       view.say(t("nothing_to_undo"));
-      return;
-    }
-    if (outbox.takeBack(record.item)) {
-      this.#reopen(record, null);
       return;
     }
     const before = flow.phase;
     flow.enter("undoing");
-    const refusal = await this.#takeBack(record);
+    if (outbox.takeBack(item)) {
+      await this.#reopen(item, null);
+      return;
+    }
+    const refusal = await this.#takeBack(item);
     if (refusal === null) return;
-    view.say(refusal);
+    view.say(t(refusal));
     if (before === "loading") flow.advance();
     else flow.enter(before);
   }
 
   /** Have the server take a response back; returns why not, or null when its frame is here again. */
-  async #takeBack(record) {
-    const { history, tally, t } = this.#page;
-    await Promise.race([record.item.settled, record.item.stalled]);
-    if (record.id === undefined) return t("undo_offline");
-    const { status, body } = await call("POST", `/${record.kind}s/${record.id}/undo`);
-    if (isWorthRetrying(status)) return t("undo_offline");
-    if (status !== 200) {
-      history.remove(record);
-      return t(body.error === "lease_lost" ? "frame_taken" : "undo_expired");
+  async #takeBack(item) {
+    const { queue, history, tally } = this.#page;
+    await Promise.race([item.settled, item.stalled]);
+    if (!history.has(item)) return "frame_taken"; // the server has refused it just now
+    if (!item.record.isSent) return "undo_offline";
+    const { status, body } = await call("POST", `/frames/${item.record.frameId}/undo`);
+    if (isWorthRetrying(status)) {
+      item.isUndoUncertain = true;
+      return "undo_offline";
     }
-    if (record.kind === "answer") tally.given -= 1;
-    this.#reopen(record, body.lease);
+    if (status !== 200) {
+      history.remove(item);
+      if (body.error === "lease_lost") return "frame_taken";
+      if (!item.isUndoUncertain) return "undo_expired";
+      queue.refused(item.entry); // it was taken back by the call whose reply was lost
+      return "undone_before";
+    }
+    if (item.kind === "answer") tally.given -= 1;
+    await this.#reopen(item, body.lease);
     return null;
   }
 
-  #reopen(record, lease) {
+  async #reopen(item, lease) {
     const { flow, view, queue, history, t } = this.#page;
-    history.remove(record);
+    history.remove(item);
+    const entry = await queue.reopen(item.entry, lease);
     if (flow.entry !== null) queue.putBack(flow.entry);
-    flow.show(queue.reopen(record.entry, lease));
-    if (record.point) view.showOldAnswer(record.point);
-    view.say(t(OLD_ANSWERS[record.point ? "point" : record.kind]));
+    flow.show(entry);
+    if (item.point) view.showOldAnswer(item.point);
+    view.say(t(OLD_ANSWERS[item.point ? "point" : item.kind]));
   }
 }

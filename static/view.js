@@ -12,6 +12,7 @@ export class View {
   #picture = null;
   #messageTimer = null;
   #standing = "";
+  #signIn = document.createElement("a");
   #slowTimer = null;
 
   constructor(t) {
@@ -23,6 +24,8 @@ export class View {
     for (const element of document.querySelectorAll("[data-label]")) {
       element.setAttribute("aria-label", t(element.dataset.label));
     }
+    this.#signIn.href = "/sign-in";
+    this.#signIn.textContent = t("sign_in");
     new ResizeObserver(() => this.#fit()).observe(this.stage);
   }
 
@@ -83,8 +86,8 @@ export class View {
   /** The last answer, small, beside the undo button. */
   showLast(record) {
     this.undo.disabled = record === null;
-    byId("last").hidden = !record?.entry.picture;
-    if (!record?.entry.picture) return;
+    byId("last").hidden = record === null || record.entry.isBroken;
+    if (byId("last").hidden) return;
     byId("last-picture").src = record.entry.frame.image_url;
     this.#place("last-dot", record.point);
   }
@@ -95,8 +98,12 @@ export class View {
     setText(byId("progress"), parts.join(" · "));
   }
 
-  /** Show whether all is saved; "Saving" only after a while: a word that flickers is not calm. */
+  /**
+   * Show whether all is saved. "Saved" goes at once when something is not, "Saving" comes after a
+   * while only: words that change with every click are not calm.
+   */
   showSaved(isSaved, isGoingWell) {
+    byId("saved").classList.toggle("unsure", !isSaved);
     if (isSaved || !isGoingWell) {
       clearTimeout(this.#slowTimer);
       this.#slowTimer = null;
@@ -116,9 +123,14 @@ export class View {
     }, MESSAGE_MS);
   }
 
-  /** A note that stands as long as it is true; "" takes it away. */
-  saySteadily(text) {
+  /**
+   * A note that stands as long as it is true; "" takes it away.
+   * @param signIn {isNewTab} adds a link to signing in.
+   */
+  saySteadily(text, signIn = null) {
     this.#standing = text;
+    this.#signIn.hidden = signIn === null;
+    this.#signIn.target = signIn?.isNewTab ? "_blank" : "_self";
     if (this.#messageTimer === null) this.#message(text, true);
   }
 
@@ -132,12 +144,16 @@ export class View {
 
   #saved(isSaved) {
     setText(byId("saved"), this.#t(isSaved ? "saved" : "saving"));
+    byId("saved").classList.remove("unsure");
     byId("saved").classList.toggle("pending", !isSaved);
   }
 
   #message(text, isSteady) {
     const message = byId("message");
-    setText(message, text);
+    const hasLink = isSteady && text !== "" && !this.#signIn.hidden;
+    const parts = hasLink ? [`${text} `, this.#signIn] : [text];
+    const words = parts.map((part) => part.textContent ?? part).join("");
+    if (message.textContent !== words) message.replaceChildren(...parts);
     message.classList.toggle("warning", isSteady && text !== "");
   }
 

@@ -19,7 +19,7 @@ def frames_of(rows):
 def test_answers_given_offline_arrive_once_each_when_the_network_is_back(annotator):
     annotator.page.context.set_offline(True)
     clicked = [annotator.click(0.2 + 0.1 * n, 0.5) for n in range(3)]
-    expect(annotator.message).to_have_text("Offline: 3 answers kept on this page")
+    expect(annotator.message).to_have_text("Offline: 3 answers kept on this device")
     annotator.page.context.set_offline(False)
     assert frames_of(annotator.answers()) == clicked
     expect(annotator.message).to_have_text("")
@@ -101,7 +101,9 @@ def test_signed_out_the_answers_stay_until_signed_in_again(annotator):
     cookies = context.cookies()
     context.clear_cookies()
     clicked = annotator.click()
-    expect(annotator.message).to_have_text(re.compile("Signed out: 1 answer kept here"))
+    expect(annotator.message).to_have_text(
+        re.compile("Signed out: 1 answer kept on this device. Sign in")
+    )
     context.add_cookies(cookies)
     assert frames_of(annotator.answers()) == [clicked]
     expect(annotator.message).to_have_text("")
@@ -113,7 +115,9 @@ def test_answers_wait_while_somebody_else_is_signed_in(annotator, new_annotator)
     other = new_annotator(annotator.server, context.new_page())
     other.join()
     clicked = annotator.click()
-    expect(annotator.message).to_have_text(re.compile("Signed out: 1 answer kept here"))
+    expect(annotator.message).to_have_text(
+        re.compile("Somebody else is signed in here: 1 answer kept on this device. Sign in")
+    )
     assert other.answers() == []
     context.add_cookies(cookies)
     assert frames_of(annotator.answers()) == [clicked]
@@ -157,7 +161,7 @@ def test_a_skip_whose_frame_others_took_leaves_the_answers_before_it_undoable(an
     current = annotator.wait_for_frame(after=skipped)
     annotator.wait_until_saved()
     refusal = {"error": "lease_lost", "message": "others have taken this frame since"}
-    page.route("**/skips/*/undo", lambda route: route.fulfill(status=409, json=refusal))
+    page.route(f"**/frames/{skipped}/undo", lambda route: route.fulfill(status=409, json=refusal))
     page.keyboard.press("u")
     expect(annotator.message).to_have_text(re.compile("already complete"))
     page.keyboard.press("u")
@@ -240,33 +244,14 @@ def test_answers_given_just_before_the_page_closes_arrive(annotator):
     held = []
     page.route(ANSWERS, lambda route: route.continue_() if held else held.append(route))
     clicked = [annotator.click(0.3, 0.5), annotator.click(0.6, 0.5)]
-    asked = []
-    page.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.accept()))
     page.goto("about:blank")
-    assert asked == ["beforeunload"], "leaving with unsent answers asks first"
     sql = "SELECT frame_id FROM answers JOIN people ON people.id = person_id WHERE name = ?"
     for _ in range(100):
         if len(annotator.server.rows(sql, annotator.name)) == len(clicked):
             break
         page.wait_for_timeout(50)
-    assert sorted(frames_of(annotator.server.rows(sql, annotator.name))) == clicked
+    assert set(frames_of(annotator.server.rows(sql, annotator.name))) == set(clicked)
     page.unroute(ANSWERS)
-
-
-def test_a_page_back_from_the_cache_saves_its_answers_before_it_loads_anew(annotator):
-    page = annotator.page
-    page.context.set_offline(True)
-    clicked = annotator.click(0.3, 0.5)
-    page.evaluate("window.isSamePage = true")
-    page.evaluate(
-        "dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true })), undefined"
-    )
-    page.wait_for_timeout(300)
-    assert page.evaluate("window.isSamePage"), "the answers are in this page's memory only"
-    page.context.set_offline(False)
-    page.wait_for_function("() => !window.isSamePage")
-    annotator.wait_for_frame()
-    assert frames_of(annotator.answers()) == [clicked]
 
 
 def test_undo_while_the_next_frame_is_awaited_shows_each_frame_once(annotator):
@@ -296,7 +281,8 @@ def test_undo_while_the_next_frame_is_awaited_shows_each_frame_once(annotator):
     later = [annotator.click(0.2 + 0.2 * n, 0.3) for n in range(3)]
     active = [row for row in annotator.answers() if row["superseded_at"] is None]
     assert frames_of(active) == [*clicked, last, *later]
-    assert later == sorted(later), "in time order"
+    seconds = [row["second"] for row in active if row["frame_id"] in later]
+    assert seconds == sorted(seconds), "in time order"
 
 
 def test_a_broken_picture_is_skipped_not_answered(annotator):

@@ -1,0 +1,30 @@
+/**
+ * Which pages of ours stand open in this browser, by Web Locks: each page holds a lock in its name
+ * as long as it lives, and the browser takes it away when the page is closed or crashes.
+ *
+ * Where there are no Web Locks (plain http beyond this machine) no other page is known of.
+ */
+
+const PREFIX = "page ";
+
+/** Hold a page's lock; resolves, once it is held, with a function that lets go of it. */
+export function holdPage(page) {
+  return new Promise((held) => {
+    const holding = new Promise((letGo) => {
+      if (!navigator.locks) held(letGo);
+      else navigator.locks.request(PREFIX + page, () => (held(letGo), holding));
+    });
+  });
+}
+
+/** @returns {Promise<Set<string>>} the ids of the pages that stand open. */
+export async function livePages() {
+  const { held = [] } = (await navigator.locks?.query()) ?? {};
+  const names = held.map(({ name }) => name).filter((name) => name.startsWith(PREFIX));
+  return new Set(names.map((name) => name.slice(PREFIX.length)));
+}
+
+/** Run `act` while no other page runs its own under the same name. */
+export function oneAtATime(name, act) {
+  return navigator.locks ? navigator.locks.request(name, act) : act();
+}
