@@ -10,6 +10,8 @@ import pytest
 from flask.testing import FlaskClient
 
 from annot_server.models import Prelabel
+from annot_server.server import Server
+from annot_server.views.schemas import GivenSchema, LeaseReplySchema
 
 CENTRE = {"x": 0.5, "y": 0.5}
 
@@ -26,6 +28,25 @@ def answer(client: FlaskClient, frame_id: int, point: Any = CENTRE, key: str = "
         json={"point": point, **more},
         headers={"Idempotency-Key": key},
     )
+
+
+def add_prelabels(server: Server, frame_ids: list[int]) -> None:
+    def add(session) -> None:
+        for frame_id in frame_ids:
+            session.add(
+                Prelabel(
+                    frame_id=frame_id,
+                    file_sha256="f",
+                    model="m",
+                    checkpoint_digest="d",
+                    x=0.25,
+                    y=0.75,
+                    score=0.5,
+                    imported_at=server.now(),
+                )
+            )
+
+    server.database.write(add)
 
 
 def test_the_whole_way_from_lease_to_undo(project, sign_in) -> None:
@@ -62,6 +83,20 @@ def test_the_whole_way_from_lease_to_undo(project, sign_in) -> None:
         assert undone.status_code == 200
         assert [f["frame_id"] for f in undone.json["lease"]["frames"]] == [frame_id]
     assert client.get("/api/v1/me").json == {"name": "Ada", "role": "annotator", "answers_given": 0}
+
+
+def test_replies_that_skip_their_schema_keep_to_it(server, project, sign_in) -> None:
+    frames = project.add_clip(2, hint_quota=2, redundancy=2, is_benchmark=False)
+    add_prelabels(server, frames)
+    client = sign_in()
+    held = client.post("/api/v1/leases").json
+    assert held["lease"]["frames"][0]["hint"]
+    given = answer(client, frames[0]).json
+    client.post(f"/api/v1/leases/{held['lease']['lease_id']}/release")
+    LeaseReplySchema().load(held)
+    LeaseReplySchema().load(sign_in("Mia").post("/api/v1/leases").json)
+    LeaseReplySchema().load(client.post("/api/v1/leases").json)
+    GivenSchema().load(given)
 
 
 def test_no_work_is_said_plainly(sign_in) -> None:
@@ -132,21 +167,7 @@ def test_the_next_lease_can_be_fetched_ahead(project, sign_in) -> None:
 def test_a_blind_response_has_no_trace_of_a_hint(server, project, sign_in) -> None:
     [frame] = project.add_clip(1, hint_quota=1, redundancy=2, is_benchmark=False)
 
-    def add(session) -> None:
-        session.add(
-            Prelabel(
-                frame_id=frame,
-                file_sha256="f",
-                model="m",
-                checkpoint_digest="d",
-                x=0.25,
-                y=0.75,
-                score=0.5,
-                imported_at=server.now(),
-            )
-        )
-
-    server.database.write(add)
+    add_prelabels(server, [frame])
     held = [lease(sign_in(name)) for name in ("Ada", "Bo")]
     hinted = [h["frames"][0] for h in held if "hint" in h["frames"][0]]
     blind = [h for h in held if "hint" not in h["frames"][0]]
