@@ -18,13 +18,20 @@ from flask_smorest import Api
 from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 from werkzeug.exceptions import HTTPException
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 from annot_server.config import Home
-from annot_server.errors import DatabaseAwayError, ForbiddenError, RequestError
+from annot_server.errors import (
+    DatabaseAwayError,
+    ForbiddenError,
+    RequestError,
+    TooManyAttemptsError,
+)
 from annot_server.outages import is_away
 from annot_server.server import Server, open_server, utc_now
 from annot_server.views import (
     access,
+    account_pages,
     accounts,
     annotate,
     api,
@@ -58,7 +65,8 @@ TITLES = {
     401: _("Please open your invite link"),
     403: _("This is not for you"),
     404: _("There is nothing here"),
-    410: _("This link was used before"),
+    410: _("This link works no longer"),
+    429: _("Please wait a little"),
     500: _("Something went wrong here"),
     503: _("Just a moment"),
 }
@@ -95,6 +103,10 @@ def app_of(server: Server) -> Flask:
         OPENAPI_URL_PREFIX="/api/v1",
         OPENAPI_JSON_PATH="openapi.json",
     )
+    if proxies := server.config.trusted_proxies:
+        app.wsgi_app = ProxyFix(  # type: ignore[method-assign]
+            app.wsgi_app, x_for=proxies, x_proto=proxies, x_host=proxies
+        )
     app.before_request(refuse_other_sites)
     app.before_request(access.refuse_others)
     app.after_request(add_headers)
@@ -104,10 +116,11 @@ def app_of(server: Server) -> Flask:
     login = LoginManager(app)
     login.session_protection = None  # phones change their address between two frames
     login.user_loader(current.load_person)
+    login.request_loader(current.load_bearer)
 
     language.speak(app)
     JsonApi(app).register_blueprint(api.blueprint)
-    for module in (accounts, annotate, maintain, media):
+    for module in (account_pages, accounts, annotate, maintain, media):
         app.register_blueprint(module.blueprint)
     access.check_rules(app)
     return app
@@ -132,7 +145,10 @@ class JsonApi(Api):
 def handle_refusal(error: RequestError) -> Response:
     """Answer one of our own refusals."""
     text = language.translated(error.message)
-    return error_response(error.status, error.code, text, error.frame_id)
+    response = error_response(error.status, error.code, text, error.frame_id)
+    if isinstance(error, TooManyAttemptsError):
+        response.headers["Retry-After"] = str(error.retry_after_s)
+    return response
 
 
 def handle_outage(error: DBAPIError) -> Response:
@@ -184,8 +200,8 @@ def refuse_other_sites() -> None:
     Browsers say where a request comes from in Sec-Fetch-Site; those that do not (and pages on plain
     http beyond this machine) send Origin. Scripts send neither.
     """
-    if request.method in SAFE_METHODS:
-        return
+    if request.method in SAFE_METHODS or current.bearer_token(request) is not None:
+        return  # no other site's page can send a token, and with one no cookie counts
     site = request.headers.get("Sec-Fetch-Site")
     origin = request.headers.get("Origin")
     if site is not None:

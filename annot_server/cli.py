@@ -9,9 +9,8 @@ from pathlib import Path
 
 import click
 
-from annot_server.accounts import invite as make_invite
 from annot_server.audit import audit as read_audit
-from annot_server.commands import quality
+from annot_server.commands import people, quality
 from annot_server.commands.options import AS_JSON, FILE, FOLDER, NEW, ready, show
 from annot_server.config import Config, Home
 from annot_server.database import open_engine
@@ -19,7 +18,6 @@ from annot_server.errors import ServerError
 from annot_server.imports import ClipSettings
 from annot_server.imports import import_clips as run_import
 from annot_server.migration import upgrade as upgrade_database
-from annot_server.models import ROLES
 from annot_server.prelabels import import_prelabels as run_prelabels
 from annot_server.progress import read_progress
 from annot_server.server import database_url as url_of_database
@@ -117,22 +115,6 @@ def import_clips(
     )
     if report.problems:
         raise click.exceptions.Exit(1)
-
-
-@main.command()
-@click.argument("name")
-@click.option("--role", type=click.Choice(ROLES), required=True)
-@click.option("--base-url", help="Where people reach the server; the settings' base_url if absent.")
-@AS_JSON
-@click.pass_obj
-def invite(home: Home, *, name: str, role: str, base_url: str | None, as_json: bool) -> None:
-    """Print a one-time sign-in link for a person."""
-    this = ready(home)
-    token = this.database.write(
-        lambda session: make_invite(session, name=name, role=role, now=utc_now())
-    )
-    url = f"{(base_url or this.config.base_url).rstrip('/')}/join/{token}"
-    click.echo(json.dumps({"name": name, "role": role, "url": url}) if as_json else url)
 
 
 @main.command()
@@ -240,6 +222,8 @@ def import_prelabels(home: Home, *, file: Path, as_json: bool) -> None:
         raise click.exceptions.Exit(1)
 
 
+for people_command in people.COMMANDS:
+    main.add_command(people_command)
 main.add_command(quality.import_gold)
 main.add_command(quality.withdraw_gold)
 

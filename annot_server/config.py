@@ -71,6 +71,18 @@ class Config:
         high=MAX_HINT_QUOTA,
     )
     session_days: int = setting(30, "days", "how long a browser stays signed in", low=1, high=365)
+    invite_days: int = setting(
+        14, "days", "how long an unused invite link works", low=1, high=3650
+    )
+    trusted_proxies: int = setting(
+        0,
+        "reverse proxies",
+        "how many stand before this server and say in X-Forwarded-For where a request came from; "
+        "with too small a number everybody shares one sign-in limit, with too large a one "
+        "anybody can get round it",
+        low=0,
+        high=5,
+    )
     gold_every: int = setting(
         15,
         "answers",

@@ -1,7 +1,8 @@
 """Who may use which route, said beside the view and asked before every request.
 
 A view without a rule is open to nobody: the application does not start with one (see `app`), so
-that a new route cannot be left open by forgetting.
+that a new route cannot be left open by forgetting. A route that names no scope takes no API token;
+a browser's session never needs a scope.
 """
 
 from __future__ import annotations
@@ -12,26 +13,31 @@ from typing import Any, TypeVar
 
 from flask import Flask, current_app, request
 
-from annot_server.errors import ForbiddenError
+from annot_server.errors import ForbiddenError, marked
 from annot_server.models import ANNOTATOR, MAINTAINER, REVIEWER
-from annot_server.views.current import person
+from annot_server.views.current import person, scopes
 
 View = TypeVar("View", bound=Callable[..., Any])
 
 PEOPLE = (ANNOTATOR, REVIEWER, MAINTAINER)
 REVIEWERS = (REVIEWER, MAINTAINER)
+REFUSALS = {
+    frozenset({MAINTAINER}): marked("only a maintainer may do this"),
+    frozenset(REVIEWERS): marked("only a reviewer or a maintainer may do this"),
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """The roles that a route is open to; None: anybody, signed in or not."""
+    """The roles that a route is open to (None: anybody), and the scope that a token needs."""
 
     roles: frozenset[str] | None
+    scope: str | None = None
 
 
-def open_to(*roles: str) -> Callable[[View], View]:
-    """Mark a view as open to signed-in people of the given roles."""
-    return _mark(Access(frozenset(roles)))
+def open_to(*roles: str, scope: str | None = None) -> Callable[[View], View]:
+    """Mark a view as open to signed-in people of the given roles, and to tokens with a scope."""
+    return _mark(Access(frozenset(roles), scope))
 
 
 def open_to_anybody(view: View) -> View:
@@ -66,7 +72,7 @@ def refuse_others() -> None:
 
     Raises:
         NotSignedInError: nobody is signed in, and the route is not open to anybody.
-        ForbiddenError: somebody of another role is.
+        ForbiddenError: somebody of another role is, or their token lacks the scope.
     """
     if request.endpoint is None:
         return  # no such route: 404 or 405
@@ -76,4 +82,12 @@ def refuse_others() -> None:
     if access.roles is None:
         return
     if person().role not in access.roles:
-        raise ForbiddenError(f"only a {' or '.join(sorted(access.roles))} may do this")
+        told = f"only a {' or '.join(sorted(access.roles))} may do this"
+        raise ForbiddenError(REFUSALS.get(access.roles, told))
+    allowed = scopes()
+    if allowed is None:
+        return
+    if access.scope is None:
+        raise ForbiddenError(marked("this is for people in a browser, not for API tokens"))
+    if access.scope not in allowed:
+        raise ForbiddenError(f"this API token lacks the scope {access.scope!r}")

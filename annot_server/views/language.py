@@ -7,7 +7,7 @@ service modules raise are marked with `errors.marked` and translated where they 
 from __future__ import annotations
 
 from flask import Blueprint, Flask, redirect, request
-from flask_babel import Babel, get_locale, gettext
+from flask_babel import Babel, format_date, get_locale, gettext
 from werkzeug.wrappers import Response
 
 from annot_server.views.access import open_to_anybody
@@ -27,6 +27,7 @@ def speak(app: Flask) -> None:
     app.context_processor(
         lambda: {"page_language": language(), "languages": LANGUAGES, "here": request.full_path}
     )
+    app.add_template_filter(lambda at: format_date(at, "long"), "day")
     app.register_blueprint(blueprint)
 
 

@@ -23,12 +23,12 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import Engine, delete, select
 
-from annot_server.accounts import invite
 from annot_server.app import app_of
 from annot_server.audit import audit
 from annot_server.config import Config, Home
 from annot_server.database import open_engine
 from annot_server.imports import ClipSettings, store_clips
+from annot_server.invitations import invite
 from annot_server.migration import upgrade
 from annot_server.models import Base, Frame, Person
 from annot_server.server import Server, open_server

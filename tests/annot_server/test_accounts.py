@@ -81,7 +81,13 @@ def test_joining_is_recorded_as_consent(server, project, sign_in, clock) -> None
     sign_in("Ada")
     with server.database.read() as session:
         assert session.scalars(select(Person.consented_at)).one() == first
-        assert session.scalars(select(AuditEntry.what)).all() == ["invite", "join"] * 2
+        assert session.scalars(select(AuditEntry.what)).all() == [
+            "invite",
+            "consent",
+            "join",
+            "invite",
+            "join",
+        ]
 
 
 def test_signing_out_ends_the_session(sign_in) -> None:

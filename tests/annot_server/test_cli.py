@@ -53,7 +53,9 @@ def test_the_options_are_these() -> None:
     }
     assert found == {
         "audit": ["--json"],
+        "change-role": ["name", "role"],
         "export-snapshot": ["--force", "--json", "out"],
+        "forget": ["--yes", "name"],
         "import-clips": [
             "--benchmark",
             "--hint-quota",
@@ -66,8 +68,20 @@ def test_the_options_are_these() -> None:
         "import-gold": ["--json", "--purpose", "--videos", "csv"],
         "import-prelabels": ["--json", "file"],
         "init": ["--database-url"],
-        "invite": ["--base-url", "--json", "--role", "name"],
+        "invite": [
+            "--base-url",
+            "--count",
+            "--expires-days",
+            "--json",
+            "--prefix",
+            "--role",
+            "name",
+        ],
+        "password": ["--stdin", "name"],
+        "pause": ["--reason", "name"],
         "progress": ["--json"],
+        "resume": ["name"],
+        "revoke-invites": ["--everybody", "name"],
         "run": ["--host", "--port", "--threads", "--workers"],
         "upgrade": [],
         "withdraw-gold": ["--action", "--json", "--second", "video_id"],

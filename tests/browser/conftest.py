@@ -28,7 +28,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import Page, expect
 
-from annot_server import accounts
+from annot_server import invitations
 from annot_server.audit import audit
 from annot_server.cli import main
 from annot_server.database import Database, open_engine
@@ -104,7 +104,7 @@ class Server:
         """Return the address of a new invite link."""
         now = datetime.now(UTC)
         with self.database() as database:
-            token = database.write(lambda s: accounts.invite(s, name=name, role=role, now=now))
+            token = database.write(lambda s: invitations.invite(s, name=name, role=role, now=now))
         return f"{self.url}/join/{token}"
 
 

@@ -1,0 +1,116 @@
+"""Limits that guard signing in, counted in the database so that all workers share them (R11).
+
+Each attempt is counted *before* the password is looked at, so that many at once cannot slip through
+together; a right one takes its count back. What is stored is a keyed hash of the name and of the
+address, for as long as the window lasts.
+"""
+
+from __future__ import annotations
+
+import hmac
+import ipaddress
+import math
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import delete, func, select
+from sqlalchemy.orm import Session
+
+from annot_server.errors import TooManyAttemptsError, marked
+from annot_server.models import SignInAttempt
+
+WINDOW = timedelta(minutes=15)
+PER_NAME, PER_ADDRESS, TOKENS_PER_ADDRESS = 10, 50, 50
+IPV6_NETWORK = 64
+"""One customer of a provider has at least this large a network of addresses."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """At most `at_most` failures under one key within the window."""
+
+    key: str
+    at_most: int
+
+
+def sign_in_limits(secret: bytes, *, name: str, address: str | None) -> list[Limit]:
+    """Return the limits of signing in as somebody from somewhere."""
+    tidy = unicodedata.normalize("NFKC", name).strip().casefold()
+    return [
+        Limit(_key(secret, "name", tidy), PER_NAME),
+        Limit(_key(secret, "address", network_of(address)), PER_ADDRESS),
+    ]
+
+
+def token_limits(secret: bytes, *, address: str | None) -> list[Limit]:
+    """Return the limit of trying API tokens from somewhere."""
+    return [Limit(_key(secret, "token", network_of(address)), TOKENS_PER_ADDRESS)]
+
+
+def count_attempt(session: Session, limits: Sequence[Limit], *, now: datetime) -> list[int]:
+    """Count an attempt under each limit and return the counts' ids, to be taken back.
+
+    Raises:
+        TooManyAttemptsError: a limit is reached; this one is not counted, so that waiting helps.
+    """
+    _one_at_a_time(session, limits)
+    session.execute(delete(SignInAttempt).where(SignInAttempt.at <= now - WINDOW))
+    wait_s = max(_wait_s(session, limit, now) for limit in limits)
+    if wait_s:
+        raise TooManyAttemptsError(
+            marked("There were too many wrong attempts. Please wait a few minutes and try again."),
+            retry_after_s=wait_s,
+        )
+    rows = [SignInAttempt(key=limit.key, at=now) for limit in limits]
+    session.add_all(rows)
+    session.flush()
+    return [row.id for row in rows]
+
+
+def take_back(session: Session, ids: Sequence[int]) -> None:
+    """Uncount an attempt that was right after all."""
+    session.execute(delete(SignInAttempt).where(SignInAttempt.id.in_(ids)))
+
+
+def network_of(address: str | None) -> str:
+    """Return what counts as one place: an IPv4 address, or an IPv6 network.
+
+    >>> network_of("203.0.113.9"), network_of("2001:db8::1:2"), network_of(None)
+    ('203.0.113.9', '2001:db8::/64', 'unknown')
+    """
+    try:
+        found = ipaddress.ip_address(address or "")
+    except ValueError:
+        return "unknown"
+    if isinstance(found, ipaddress.IPv6Address):
+        if found.ipv4_mapped:
+            return str(found.ipv4_mapped)
+        return str(ipaddress.ip_network((found, IPV6_NETWORK), strict=False))
+    return str(found)
+
+
+def _wait_s(session: Session, limit: Limit, now: datetime) -> int:
+    """Return how many whole seconds until another attempt is allowed, 0 for at once."""
+    newest = session.scalars(
+        select(SignInAttempt.at)
+        .where(SignInAttempt.key == limit.key, SignInAttempt.at > now - WINDOW)
+        .order_by(SignInAttempt.at.desc())
+        .limit(limit.at_most)
+    ).all()
+    if len(newest) < limit.at_most:
+        return 0
+    return max(1, math.ceil((newest[-1] + WINDOW - now).total_seconds()))
+
+
+def _one_at_a_time(session: Session, limits: Sequence[Limit]) -> None:
+    """Make others who count under the same keys wait; SQLite's one writer needs no lock."""
+    if session.get_bind().dialect.name == "postgresql":
+        for key in sorted(int(limit.key[:15], 16) for limit in limits):
+            session.execute(select(func.pg_advisory_xact_lock(key)))
+
+
+def _key(secret: bytes, kind: str, value: str) -> str:
+    data = f"{kind}:{value}".encode("utf-8", "surrogatepass")
+    return hmac.new(secret, data, "sha256").hexdigest()

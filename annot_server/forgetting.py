@@ -1,0 +1,67 @@
+"""Forgetting a person (R13): everything that names them goes, what they answered stays.
+
+Answers, skips and their times stay under the person's number, which snapshots turn into a
+pseudonym. Nothing that stays holds the name: older audit rows that did are rewritten too.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+from datetime import datetime
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from annot_server.accounts import end_sessions
+from annot_server.models import ApiToken, AuditEntry, Invite, PanelVisit, Person, Skip
+from annot_server.pauses import give_frames_back
+
+
+def forget(
+    session: Session, *, person_id: int, now: datetime, by_person_id: int | None = None
+) -> None:
+    """Erase who a person is; a second time changes nothing.
+
+    Their sessions, invites and tokens end, and the frames that they hold go to others.
+    """
+    end_sessions(session, person_id)
+    person = session.get_one(Person, person_id, populate_existing=True)
+    if person.forgotten_at is not None:
+        return
+    names = [n for n in (person.name, person.email, person.panel_id) if n]
+    person.name = f"forgotten-{secrets.token_hex(6)}"
+    person.email = person.password_hash = person.panel = person.panel_id = None
+    person.forgotten_at = now
+    person.paused_at, person.paused_reason = person.paused_at or now, "forgotten"
+    give_frames_back(session, person_id=person_id, now=now)
+    _end_ways_in(session, person_id, now)
+    session.execute(update(Skip).where(Skip.person_id == person_id).values(comment=None))
+    _clean_audit_log(session, names, f"person {person_id}")
+    subject = f"person {person_id}"
+    session.add(AuditEntry(at=now, person_id=by_person_id, what="forget", subject=subject))
+
+
+def _end_ways_in(session: Session, person_id: int, now: datetime) -> None:
+    """Void invites, tokens and visits, whose keys become numbers that mean nothing."""
+    for invite in session.scalars(select(Invite).where(Invite.person_id == person_id)):
+        invite.token_sha256 = secrets.token_hex(32)
+        invite.expires_at = min(invite.expires_at or now, now)
+    for token in session.scalars(select(ApiToken).where(ApiToken.person_id == person_id)):
+        token.token_sha256, token.name = secrets.token_hex(32), ""
+        token.revoked_at = token.revoked_at or now
+    for visit in session.scalars(select(PanelVisit).where(PanelVisit.person_id == person_id)):
+        visit.submission_id = f"forgotten-{secrets.token_hex(12)}"
+        if visit.ended_at is None:
+            visit.ended_at, visit.ended_as = now, "returned"
+
+
+def _clean_audit_log(session: Session, names: list[str], instead: str) -> None:
+    """Put the person's number where older rows have a name, as a word of its own."""
+    for name in names:
+        word = re.compile(rf"(?<!\w)['\"]?{re.escape(name)}['\"]?(?!\w)")
+        rows = session.scalars(
+            select(AuditEntry).where(AuditEntry.subject.contains(name, autoescape=True))
+        )
+        for row in rows:
+            row.subject = word.sub(instead, row.subject)

@@ -1,0 +1,156 @@
+"""One-time links that sign somebody in; they lapse unused, and can be withdrawn."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import secrets
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from annot_server.accounts import Account, account_of, tidy_name
+from annot_server.consent import agree
+from annot_server.errors import (
+    ConfigError,
+    InviteExpiredError,
+    InviteUsedError,
+    NotFoundError,
+    marked,
+)
+from annot_server.models import MODEL, AuditEntry, Invite, Person
+
+OPEN, USED, EXPIRED, UNKNOWN = "open", "used", "expired", "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Invitation:
+    """What an invite link says; the rest is None when the state is unknown."""
+
+    state: str
+    name: str | None = None
+    role: str | None = None
+    takes_password: bool = False
+
+
+def invite(
+    session: Session,
+    *,
+    name: str,
+    role: str,
+    now: datetime,
+    expires_at: datetime | None = None,
+) -> str:
+    """Make a one-time link for a person and return its token; the person is made when new.
+
+    A name stands for one person: inviting it again gives them another link.
+
+    Args:
+        session: a writing one.
+        name: whom the link signs in.
+        role: what they may do; none of a model, which has no browser.
+        now: the time.
+        expires_at: when an unused link stops working; None: never.
+
+    Raises:
+        ConfigError: the name is empty or too long, or belongs to somebody of another role.
+    """
+    if role == MODEL:
+        raise ConfigError("a model does not sign in by a browser; make a token for it instead")
+    name = tidy_name(name)
+    person = session.scalar(select(Person).where(Person.name == name))
+    if person is None:
+        person = Person(name=name, role=role, created_at=now)
+        session.add(person)
+        session.flush()
+    elif person.role != role:
+        raise ConfigError(f"{name!r} is already here as {person.role}; invite another name")
+    token = secrets.token_urlsafe(32)
+    session.add(
+        Invite(
+            token_sha256=_hash(token), person_id=person.id, created_at=now, expires_at=expires_at
+        )
+    )
+    session.add(AuditEntry(at=now, what="invite", subject=f"person {person.id} as {role}"))
+    return token
+
+
+def new_names(session: Session, *, prefix: str, count: int) -> list[str]:
+    """Return names PREFIX01, PREFIX02, ... that follow on those that are here already."""
+    number = re.compile(re.escape(prefix) + r"(\d+)")
+    taken = session.scalars(
+        select(Person.name).where(Person.name.startswith(prefix, autoescape=True))
+    )
+    matches = (number.fullmatch(name) for name in taken)
+    last = max((int(match[1]) for match in matches if match), default=0)
+    width = max(2, len(str(last + count)))
+    return [f"{prefix}{i:0{width}}" for i in range(last + 1, last + count + 1)]
+
+
+def find_invitation(session: Session, token: str, *, now: datetime) -> Invitation:
+    """Look at a link without using it: mail programs open links to preview them."""
+    row = session.execute(
+        select(Invite.used_at, Invite.expires_at, Person.name, Person.role, Person.panel)
+        .join(Person, Person.id == Invite.person_id)
+        .where(Invite.token_sha256 == _hash(token))
+    ).first()
+    if row is None:
+        return Invitation(UNKNOWN)
+    state = OPEN
+    if row.used_at is not None:
+        state = USED
+    elif row.expires_at is not None and row.expires_at <= now:
+        state = EXPIRED
+    return Invitation(state, row.name, row.role, takes_password=row.panel is None)
+
+
+def accept_invitation(session: Session, *, token: str, now: datetime) -> Account:
+    """Use a link up and return whom it signs in; pressing the button says yes to the consent text.
+
+    Raises:
+        NotFoundError: there is no such link.
+        InviteUsedError: it was used before.
+        InviteExpiredError: it was not used in time, or was withdrawn.
+    """
+    found = find_invitation(session, token, now=now)
+    if found.state == UNKNOWN:
+        raise NotFoundError(marked("this invite link is not known; ask for a new one"))
+    if found.state == EXPIRED:
+        raise InviteExpiredError(marked("this invite link has expired; ask for a new one"))
+    used = session.execute(
+        update(Invite)
+        .where(Invite.token_sha256 == _hash(token), Invite.used_at.is_(None))
+        .values(used_at=now)
+        .returning(Invite.id, Invite.person_id)
+    ).first()
+    if used is None:
+        raise InviteUsedError(
+            marked("this invite link was used before; each link works once, ask for another")
+        )
+    agree(session, person_id=used.person_id, now=now)
+    subject = f"invite {used.id}"
+    session.add(AuditEntry(at=now, person_id=used.person_id, what="join", subject=subject))
+    return account_of(session, used.person_id)
+
+
+def revoke_invitations(session: Session, *, person_id: int | None, now: datetime) -> int:
+    """Let unused links lapse at once, of one person or of everybody; return how many."""
+    unused = update(Invite).where(
+        Invite.used_at.is_(None), Invite.expires_at.is_(None) | (Invite.expires_at > now)
+    )
+    if person_id is not None:
+        unused = unused.where(Invite.person_id == person_id)
+    revoked = session.execute(unused.values(expires_at=now).returning(Invite.id)).all()
+    if revoked:
+        subject = f"{len(revoked)} links of " + (
+            f"person {person_id}" if person_id else "everybody"
+        )
+        session.add(AuditEntry(at=now, what="revoke_invites", subject=subject))
+    return len(revoked)
+
+
+def _hash(token: str) -> str:
+    """Return a token's hash; tokens are 256 random bits, so a fast hash is enough."""
+    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
