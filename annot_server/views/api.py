@@ -14,6 +14,7 @@ from annot_server.errors import NotJsonError, NotSignedInError
 from annot_server.leases import HeldFrame, HeldLease, release, renew
 from annot_server.models import MAINTAINER
 from annot_server.progress import read_progress
+from annot_server.tokens import ANNOTATE, PROGRESS
 from annot_server.undo import undo_answer, undo_response, undo_skip
 from annot_server.views.access import PEOPLE, open_to
 from annot_server.views.current import person, server
@@ -66,7 +67,7 @@ def refuse_strangers_and_forms() -> None:
 
 
 @blueprint.route("/leases", methods=["POST"])
-@open_to(*PEOPLE)
+@open_to(*PEOPLE, scope=ANNOTATE)
 @blueprint.arguments(LeaseRequestSchema(), required=False)
 @blueprint.response(200, LeaseReplySchema)
 @blueprint.alt_response(404, description="after_lease_id is not yours")
@@ -90,7 +91,7 @@ def lease_frames(body: Json) -> Response:
 
 
 @blueprint.route(f"/leases/{LEASE_ID}/renew", methods=["POST"])
-@open_to(*PEOPLE)
+@open_to(*PEOPLE, scope=ANNOTATE)
 @blueprint.response(200, RenewedSchema)
 @blueprint.alt_response(404, description="not your lease")
 @blueprint.alt_response(409, description="lease_lost")
@@ -110,7 +111,7 @@ def renew_lease(lease_id: int) -> Json:
 
 
 @blueprint.route(f"/leases/{LEASE_ID}/release", methods=["POST"])
-@open_to(*PEOPLE)
+@open_to(*PEOPLE, scope=ANNOTATE)
 @blueprint.response(204)
 @blueprint.alt_response(404, description="not your lease")
 def release_lease(lease_id: int) -> None:
@@ -122,7 +123,7 @@ def release_lease(lease_id: int) -> None:
 
 
 @blueprint.route(f"/frames/{FRAME_ID}/answers", methods=["POST"], parameters=FOR_PERSON)
-@open_to(*PEOPLE)
+@open_to(*PEOPLE, scope=ANNOTATE)
 @blueprint.arguments(AnswerSchema())
 @blueprint.arguments(AnswerHeadersSchema(), location="headers")
 @blueprint.response(201, GivenSchema)
@@ -153,7 +154,7 @@ def answer_frame(body: Json, headers: Json, frame_id: int) -> Response:
 
 
 @blueprint.route(f"/frames/{FRAME_ID}/skips", methods=["POST"], parameters=FOR_PERSON)
-@open_to(*PEOPLE)
+@open_to(*PEOPLE, scope=ANNOTATE)
 @blueprint.arguments(SkipSchema())
 @blueprint.response(201, SkippedSchema)
 @blueprint.alt_response(200, schema=SkippedSchema, description="skipped before")
@@ -177,7 +178,7 @@ def skip(body: Json, frame_id: int) -> tuple[Json, int]:
 
 
 @blueprint.route(f"/frames/{FRAME_ID}/undo", methods=["POST"], parameters=FOR_PERSON)
-@open_to(*PEOPLE)
+@open_to(*PEOPLE, scope=ANNOTATE)
 @blueprint.response(200, LeaseReplySchema)
 @blueprint.alt_response(404, description="you have said nothing of this frame")
 @blueprint.alt_response(409, description="undo_expired or lease_lost")
@@ -198,7 +199,7 @@ def take_back(frame_id: int) -> Json:
 
 
 @blueprint.route(f"/answers/{ANSWER_ID}/undo", methods=["POST"], parameters=FOR_PERSON)
-@open_to(*PEOPLE)
+@open_to(*PEOPLE, scope=ANNOTATE)
 @blueprint.response(200, LeaseReplySchema)
 @blueprint.alt_response(404, description="not your answer")
 @blueprint.alt_response(409, description="undo_expired")
@@ -219,7 +220,7 @@ def take_answer_back(answer_id: int) -> Json:
 
 
 @blueprint.route(f"/skips/{SKIP_ID}/undo", methods=["POST"], parameters=FOR_PERSON)
-@open_to(*PEOPLE)
+@open_to(*PEOPLE, scope=ANNOTATE)
 @blueprint.response(200, LeaseReplySchema)
 @blueprint.alt_response(404, description="not your skip")
 @blueprint.alt_response(409, description="undo_expired or lease_lost")
@@ -240,7 +241,7 @@ def take_skip_back(skip_id: int) -> Json:
 
 
 @blueprint.route("/me", methods=["GET"])
-@open_to(*PEOPLE)
+@open_to(*PEOPLE, scope=ANNOTATE)
 @blueprint.response(200, MeSchema)
 def me() -> Json:
     """Say who is signed in."""
@@ -251,7 +252,7 @@ def me() -> Json:
 
 
 @blueprint.route("/progress", methods=["GET"])
-@open_to(MAINTAINER)
+@open_to(MAINTAINER, scope=PROGRESS)
 @blueprint.response(200, ProgressSchema)
 @blueprint.alt_response(403, description="maintainers only")
 def progress() -> Json:

@@ -16,6 +16,7 @@ from annot_server.context import get_strip, get_video
 from annot_server.errors import NotFoundError
 from annot_server.models import ANNOTATOR
 from annot_server.sources import source_of_frame, source_of_video
+from annot_server.tokens import ANNOTATE
 from annot_server.views.access import PEOPLE, open_to
 from annot_server.views.current import person, server
 from annot_server.views.schemas import MAX_INTEGER
@@ -32,7 +33,7 @@ blueprint = Blueprint("media", __name__, url_prefix="/media")
 
 
 @blueprint.get("/frames/<image_sha256>.jpg")
-@open_to(*PEOPLE)
+@open_to(*PEOPLE, scope=ANNOTATE)
 def frame_image(image_sha256: str) -> Response:
     """Send a frame's image."""
     if not SHA256.fullmatch(image_sha256):
@@ -46,7 +47,7 @@ def frame_image(image_sha256: str) -> Response:
 
 
 @blueprint.get(f"/context/<int(max={MAX_INTEGER}):frame_id>.jpg")
-@open_to(*PEOPLE)
+@open_to(*PEOPLE, scope=ANNOTATE)
 def context_strip(frame_id: int) -> Response:
     """Send a frame's strip: a second before to a second after it, eleven tiles side by side."""
     with server().database.read() as session:
@@ -61,7 +62,7 @@ def context_strip(frame_id: int) -> Response:
 
 
 @blueprint.get("/videos/<video_id>")
-@open_to(*PEOPLE)
+@open_to(*PEOPLE, scope=ANNOTATE)
 def source_video(video_id: str) -> werkzeug.wrappers.Response:
     """Send a source video, or the piece of it that the Range header asks for."""
     with server().database.read() as session:
