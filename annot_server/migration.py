@@ -41,17 +41,22 @@ def downgrade(engine: Engine, revision: str) -> None:
 def check_version(engine: Engine) -> None:
     """Raise `StorageError` unless the database opens and has the schema that this version knows."""
     newest = ScriptDirectory(str(migrations_folder())).get_current_head()
-    with _opened(engine) as connection:
+    with opened(engine) as connection:
         found = MigrationContext.configure(connection).get_current_revision()
     if found != newest:
         raise StorageError(
             f"the database has schema {found}, this version needs {newest}; "
-            "make a copy of it and run `annot-server upgrade`"
+            "run `annot-server backup` to keep a copy, then `annot-server upgrade`"
         )
 
 
 @contextlib.contextmanager
-def _opened(engine: Engine) -> Iterator[Connection]:
+def opened(engine: Engine) -> Iterator[Connection]:
+    """Give a connection, or one clear line about why there is none.
+
+    Raises:
+        StorageError: the database cannot be opened.
+    """
     try:
         connection = engine.connect()
     except OperationalError as error:
@@ -70,7 +75,7 @@ def _migrating(engine: Engine) -> Iterator[Connection]:
     refer to fails while references are enforced. The switch works outside a transaction only, so
     the references are checked by hand before the end.
     """
-    with _opened(engine) as connection:
+    with opened(engine) as connection:
         if engine.dialect.name != "sqlite":
             with connection.begin():
                 yield connection

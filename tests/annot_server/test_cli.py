@@ -53,6 +53,7 @@ def test_the_options_are_these() -> None:
     }
     assert found == {
         "audit": ["--json"],
+        "backup": ["--json", "--with-frames", "out"],
         "change-role": ["name", "role"],
         "export-snapshot": ["--force", "--json", "out"],
         "forget": ["--yes", "name"],
@@ -82,6 +83,7 @@ def test_the_options_are_these() -> None:
         "progress": ["--json"],
         "resume": ["name"],
         "revoke-invites": ["--everybody", "name"],
+        "restore": ["--database-url", "--frames", "--json", "backup"],
         "run": ["--host", "--port", "--threads", "--workers"],
         "upgrade": [],
         "withdraw-gold": ["--action", "--json", "--second", "video_id"],
