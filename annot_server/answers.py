@@ -12,25 +12,24 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import bindparam, func, insert, select, update
+from sqlalchemy import bindparam, insert, select, update
 from sqlalchemy.orm import Session
 
 from annot_server.database import core, new_id
-from annot_server.encounter import Encounter, meet_frame, place_to_take
+from annot_server.encounter import N_GIVEN, Encounter, meet_frame, place_to_take
 from annot_server.errors import (
     AlreadyAnsweredError,
     IdempotencyConflictError,
     LeaseLostError,
 )
 from annot_server.leases import HAND_OVER, handing_over
-from annot_server.models import ANSWER_IS_ACTIVE, ASSISTED, Answer, Skip, Slot
+from annot_server.models import ASSISTED, Answer, Skip, Slot
+from annot_server.quality.gold import give_gold_answer
 from annot_server.retirement import is_full, retire
 from dataset_builder.geometry import Point
 
 # Statements of the busiest request are built once: building them took longer than running them.
-N_ACTIVE_OF_PERSON = select(func.count(Answer.id)).where(
-    Answer.person_id == bindparam("person_id"), ANSWER_IS_ACTIVE
-)
+N_GIVEN_BY_PERSON = select(N_GIVEN)
 END_LEASE_OF_SLOT = update(Slot).where(Slot.id == bindparam("held_slot_id")).values(lease_id=None)
 FREE_SLOT = END_LEASE_OF_SLOT.values(person_id=None)
 
@@ -99,12 +98,25 @@ def give_answer(
     if met.same_key_id is not None:
         if (met.same_key_frame_id, met.same_key_x, met.same_key_y) != (frame_id, x, y):
             raise IdempotencyConflictError(
-                f"this Idempotency-Key was used for answer {met.same_key_id} on frame "
+                "this Idempotency-Key was used for another answer, on frame "
                 f"{met.same_key_frame_id}; send another answer under a new key",
                 frame_id,
             )
         return Given(met.same_key_id, frame_id, met.n_given, is_repeat=True)
     _refuse_second_response(met)
+    if met.is_gold:
+        answer_id = give_gold_answer(
+            session,
+            met,
+            person_id=person_id,
+            point=point,
+            key=key,
+            now=now,
+            ms_since_paint=details.ms_since_paint,
+            ms_taken=details.ms_taken,
+            pointer=details.pointer,
+        )
+        return Given(answer_id, frame_id, met.n_given + 1, is_repeat=False)
     slot_id = _settle_place(session, met, person_id=person_id, now=now)
     values = {
         "slot_id": slot_id,
@@ -173,8 +185,8 @@ def hint_distance(click: Point, hint: Point, width: int, height: int) -> float:
 
 
 def count_given(session: Session, person_id: int) -> int:
-    """Return how many active answers a person has given."""
-    return session.scalars(N_ACTIVE_OF_PERSON, {"person_id": person_id}).one()
+    """Return how many active answers a person has given, those on gold frames among them."""
+    return int(session.scalars(N_GIVEN_BY_PERSON, {"person_id": person_id}).one())
 
 
 def _refuse_second_response(met: Encounter) -> None:

@@ -39,6 +39,7 @@ from annot_server.models import (
     UtcDateTime,
 )
 from annot_server.places import Taken, place_for_lease
+from annot_server.quality.gold import HAS_HIDDEN_GOLD, next_gold_lease
 
 PERSON_ID: BindParameter[int] = bindparam("person_id")
 NOW = bindparam("now", type_=UtcDateTime)
@@ -84,6 +85,7 @@ WHERE_TO_BEGIN = select(
     .scalar_subquery()
     .label("last_clip_id"),
     select(func.max(Clip.priority)).scalar_subquery().label("priority"),
+    HAS_HIDDEN_GOLD.label("has_gold"),
 )
 NEXT_PRIORITY = select(func.max(Clip.priority)).where(Clip.priority < bindparam("priority"))
 Other = aliased(Frame)
@@ -125,11 +127,13 @@ def next_lease(
     lease_frames: int,
     rng: np.random.Generator,
     after_lease_id: int | None = None,
+    gold_every: int = 0,
 ) -> HeldLease | None:
     """Give a person their next frames, or None when there is no work for them.
 
     A live lease with open frames comes back, renewed. With `after_lease_id` that one is passed over
-    and a second one is given, so that a page can prefetch.
+    and a second one is given, so that a page can prefetch. One frame in `gold_every` comes from a
+    gold clip, while there are some (R3); with 0 no new ones do.
 
     Raises:
         NotFoundError: the person never had `after_lease_id`.
@@ -148,6 +152,19 @@ def next_lease(
     if begin.live_lease_id is not None:
         prolong(session, begin.live_lease_id, now + timedelta(seconds=lease_s))
         return held_lease(session, begin.live_lease_id)
+    if begin.has_gold:
+        gold = next_gold_lease(
+            session,
+            person_id=person_id,
+            now=now,
+            lease_s=lease_s,
+            every=gold_every,
+            rng=rng,
+            last_clip_id=begin.last_clip_id,
+            after_lease_id=after_lease_id,
+        )
+        if gold:
+            return gold
     values = {
         "person_id": person_id,
         "now": now,

@@ -21,6 +21,7 @@ from annot_server.models import (
     Answer,
     Clip,
     Frame,
+    GoldAnswer,
     Lease,
     LeaseFrame,
     Prelabel,
@@ -34,6 +35,9 @@ from annot_server.places import Taken, place_for_late_answer
 @dataclass(frozen=True, slots=True)
 class Encounter:
     """A locked frame and where one person stands with it.
+
+    Gold answers stand where answers do: only `is_gold` tells them apart, and never to the person
+    (R3). A gold frame has no places.
 
     Attributes:
         width: of the displayed source video, in pixels; `height` too.
@@ -50,6 +54,7 @@ class Encounter:
 
     frame_id: int
     clip_id: str
+    is_gold: bool
     redundancy: int
     hint_quota: int
     width: int
@@ -108,23 +113,30 @@ NEWEST_OFFER = (
     .where(LeaseFrame.frame_id == FRAME_ID, Lease.person_id == PERSON_ID)
     .scalar_subquery()
 )
-NEWEST_ANSWER, NEWEST_SKIP = (
+NewestGold, SameGoldKey = aliased(GoldAnswer), aliased(GoldAnswer)
+NEWEST_ANSWER, NEWEST_GOLD, NEWEST_SKIP = (
     select(func.max(said.id))
     .where(said.frame_id == FRAME_ID, said.person_id == PERSON_ID)
     .scalar_subquery()
-    for said in (Answer, Skip)
+    for said in (Answer, GoldAnswer, Skip)
 )
 N_ACTIVE = (
     select(func.count(Answer.id)).where(Answer.frame_id == FRAME_ID, ANSWER_IS_ACTIVE)
 ).scalar_subquery()
 N_GIVEN = (
-    select(func.count(Answer.id)).where(Answer.person_id == PERSON_ID, ANSWER_IS_ACTIVE)
-).scalar_subquery()
+    select(func.count(Answer.id))
+    .where(Answer.person_id == PERSON_ID, ANSWER_IS_ACTIVE)
+    .scalar_subquery()
+    + select(func.count(GoldAnswer.id))
+    .where(GoldAnswer.person_id == PERSON_ID, GoldAnswer.superseded_at.is_(None))
+    .scalar_subquery()
+)
 # Built once, as all statements of the busiest requests: building took longer than running.
 ENCOUNTER = (
     select(
         Frame.id.label("frame_id"),
         Frame.clip_id,
+        Clip.is_gold,
         Frame.redundancy,
         Frame.hint_quota,
         Video.width,
@@ -138,17 +150,17 @@ ENCOUNTER = (
         Prelabel.y.label("hint_y"),
         Prelabel.score.label("hint_score"),
         Slot.id.label("slot_id"),
-        Newest.id.label("answer_id"),
-        Newest.created_at.label("answered_at"),
-        Newest.superseded_at,
+        func.coalesce(Newest.id, NewestGold.id).label("answer_id"),
+        func.coalesce(Newest.created_at, NewestGold.created_at).label("answered_at"),
+        func.coalesce(Newest.superseded_at, NewestGold.superseded_at).label("superseded_at"),
         Newest.set_aside_at,
         Skip.id.label("skip_id"),
         Skip.created_at.label("skipped_at"),
         Skip.undone_at,
-        SameKey.id.label("same_key_id"),
-        SameKey.frame_id.label("same_key_frame_id"),
-        SameKey.x.label("same_key_x"),
-        SameKey.y.label("same_key_y"),
+        func.coalesce(SameKey.id, SameGoldKey.id).label("same_key_id"),
+        func.coalesce(SameKey.frame_id, SameGoldKey.frame_id).label("same_key_frame_id"),
+        func.coalesce(SameKey.x, SameGoldKey.x).label("same_key_x"),
+        func.coalesce(SameKey.y, SameGoldKey.y).label("same_key_y"),
     )
     .select_from(Frame)
     .join(Clip, Clip.clip_id == Frame.clip_id)
@@ -160,10 +172,15 @@ ENCOUNTER = (
     .outerjoin(Prelabel, Prelabel.id == LeaseFrame.prelabel_id)
     .outerjoin(Slot, and_(Slot.frame_id == Frame.id, Slot.person_id == PERSON_ID))
     .outerjoin(Newest, Newest.id == NEWEST_ANSWER)
+    .outerjoin(NewestGold, NewestGold.id == NEWEST_GOLD)
     .outerjoin(Skip, Skip.id == NEWEST_SKIP)
     .outerjoin(
         SameKey,
         and_(SameKey.person_id == PERSON_ID, SameKey.idempotency_key == bindparam("key")),
+    )
+    .outerjoin(
+        SameGoldKey,
+        and_(SameGoldKey.person_id == PERSON_ID, SameGoldKey.idempotency_key == bindparam("key")),
     )
     .where(Frame.id == FRAME_ID)
 )

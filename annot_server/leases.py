@@ -10,8 +10,9 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import BindParameter, bindparam, insert, select, update
+from sqlalchemy import BindParameter, Row, bindparam, insert, select, update
 from sqlalchemy.orm import Session
 
 from annot_server.database import core, locks_rows, new_id
@@ -75,7 +76,7 @@ class HeldLease:
 # Statements of the busiest requests are built once: building them took longer than running them.
 LEASE_ID: BindParameter[int] = bindparam("held_lease_id")
 FRAME_IDS: BindParameter[Sequence[int]] = bindparam("frame_ids", expanding=True)
-HELD_LEASE = (
+HELD_SUBJECT = (
     select(
         Lease.id.label("lease_id"),
         Lease.expires_at,
@@ -91,20 +92,19 @@ HELD_LEASE = (
         Frame.id.label("frame_id"),
         Frame.second,
         Frame.image_sha256,
-        Slot.arm,
-        Prelabel.x,
-        Prelabel.y,
-        Prelabel.score,
     )
     .select_from(Lease)
     .join(Clip, Clip.clip_id == Lease.clip_id)
     .join(Action, Action.action_id == Clip.action_id)
     .join(Video, Video.video_id == Clip.video_id)
+    .where(Lease.id == LEASE_ID)
+    .order_by(Frame.second)
+)
+HELD_LEASE = (
+    HELD_SUBJECT.add_columns(Slot.arm, Prelabel.x, Prelabel.y, Prelabel.score)
     .join(Slot, Slot.lease_id == Lease.id)
     .join(Frame, Frame.id == Slot.frame_id)
     .outerjoin(Prelabel, Prelabel.id == Slot.prelabel_id)
-    .where(Lease.id == LEASE_ID)
-    .order_by(Frame.second)
 )
 PLACES_OF_FRAMES = (
     select(Slot.id, Slot.frame_id, Slot.k, Slot.person_id, Slot.arm, Slot.prelabel_id)
@@ -282,7 +282,11 @@ def handing_over(taken: Taken, person_id: int | None, lease_id: int | None) -> d
 
 def held_lease(session: Session, lease_id: int) -> HeldLease:
     """Return a lease that holds at least one place, as it is shown to its holder."""
-    rows = core(session).execute(HELD_LEASE, {"held_lease_id": lease_id}).all()
+    return held_from_rows(core(session).execute(HELD_LEASE, {"held_lease_id": lease_id}).all())
+
+
+def held_from_rows(rows: Sequence[Row[Any]]) -> HeldLease:
+    """Return a lease from its rows, one for each frame that waits in it."""
     first = rows[0]
     frames = tuple(
         HeldFrame(
@@ -294,7 +298,7 @@ def held_lease(session: Session, lease_id: int) -> HeldLease:
         for row in rows
     )
     return HeldLease(
-        lease_id=lease_id,
+        lease_id=first.lease_id,
         expires_at=first.expires_at,
         clip_id=first.clip_id,
         video_id=first.video_id,

@@ -12,10 +12,9 @@ import hmac
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TypeVar
 
-from sqlalchemy import Row, Select, select
-from sqlalchemy.orm import InstrumentedAttribute, Session
+from sqlalchemy import Row, select
+from sqlalchemy.orm import Session
 
 from annot_server.database import Database
 from annot_server.models import (
@@ -34,9 +33,11 @@ from dataset_builder.errors import OutputError
 from dataset_builder.geometry import Point
 from dataset_builder.snapshot import AnswerRow, FrameRow, write_snapshot
 
-T = TypeVar("T")
-
 PSEUDONYM_HEX = 32
+IS_ORDINARY = Clip.is_gold.is_(False)
+VIDEO_IDS, ACTION_IDS = (
+    select(column).where(IS_ORDINARY) for column in (Clip.video_id, Clip.action_id)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,12 +122,14 @@ def _read(session: Session, snapshot_id: str, key: bytes, before: datetime) -> _
     """Read everything in the session's one transaction."""
     sizes = {}
     videos = []
-    for video in session.scalars(select(Video).where(Video.video_id.in_(_of_clips(Clip.video_id)))):
+    for video in session.scalars(select(Video).where(Video.video_id.in_(VIDEO_IDS))):
         sizes[video.video_id] = video.width, video.height
         videos.append(
             domain.Video(video.video_id, video.width, video.height, video.duration_s, video.sha256)
         )
-    clips = {clip.clip_id: clip for clip in map(_clip, session.scalars(_ordinary(select(Clip))))}
+    clips = {
+        clip.clip_id: clip for clip in map(_clip, session.scalars(select(Clip).where(IS_ORDINARY)))
+    }
     answers = []
     too_young = 0
     for row in session.execute(
@@ -143,28 +146,16 @@ def _read(session: Session, snapshot_id: str, key: bytes, before: datetime) -> _
         videos=videos,
         actions=[
             domain.Action(action.action_id, action.description)
-            for action in session.scalars(
-                select(Action).where(Action.action_id.in_(_of_clips(Clip.action_id)))
-            )
+            for action in session.scalars(select(Action).where(Action.action_id.in_(ACTION_IDS)))
         ],
         clips=list(clips.values()),
         frames=[
             _frame(frame, *sizes[clips[frame.clip_id].video_id])
-            for frame in session.scalars(_ordinary(select(Frame).join(Clip)))
+            for frame in session.scalars(select(Frame).join(Clip).where(IS_ORDINARY))
         ],
         answers=answers,
         too_young=too_young,
     )
-
-
-def _ordinary(query: Select[tuple[T]]) -> Select[tuple[T]]:
-    """Leave gold clips out of a query that has clips in it (R3)."""
-    return query.where(Clip.is_gold.is_(False))
-
-
-def _of_clips(column: InstrumentedAttribute[str]) -> Select[tuple[str]]:
-    """Return a column's values in ordinary clips."""
-    return _ordinary(select(column))
 
 
 def _clip(clip: Clip) -> domain.Clip:

@@ -24,6 +24,7 @@ from annot_server.models import (
     Skip,
     UtcDateTime,
 )
+from annot_server.quality.gold import lease_gold_frames
 from annot_server.retirement import reopen
 
 UNDOABLE = 10
@@ -67,6 +68,9 @@ N_LATER = {kind: _later_responses(kind) for kind in IS_ACTIVE}
 RESPONSE_ID: BindParameter[int] = bindparam("response_id")
 TAKE_BACK = {
     Answer: update(Answer).where(Answer.id == RESPONSE_ID).values(superseded_at=bindparam("now")),
+    GoldAnswer: update(GoldAnswer)
+    .where(GoldAnswer.id == RESPONSE_ID)
+    .values(superseded_at=bindparam("now")),
     Skip: update(Skip).where(Skip.id == RESPONSE_ID).values(undone_at=bindparam("now")),
 }
 NAMES = {Answer: "answer", Skip: "skip", GoldAnswer: "answer"}
@@ -112,11 +116,13 @@ def undo_response(
         now=now,
         undo_window_s=undo_window_s,
     )
-    taken = place_to_take(session, met, person_id=person_id, now=now)
-    if taken is None:
-        raise LeaseLostError(
-            "others have taken this frame since; go on with the next one", frame_id
-        )
+    taken = None
+    if not met.is_gold:  # a gold frame has no places: nobody else can take it
+        taken = place_to_take(session, met, person_id=person_id, now=now)
+        if taken is None:
+            raise LeaseLostError(
+                "others have taken this frame since; go on with the next one", frame_id
+            )
     connection = core(session)
     connection.execute(TAKE_BACK[said.kind], {"response_id": said.response_id, "now": now})
     if said.kind is Answer:
@@ -127,14 +133,15 @@ def undo_response(
         insert(AuditEntry),
         {"at": now, "person_id": person_id, "what": f"undo_{name}", "subject": subject},
     )
-    return new_lease(
-        session,
-        person_id=person_id,
-        clip_id=met.clip_id,
-        now=now,
-        lease_s=lease_s,
-        taken={frame_id: taken},
-    )
+    whose: dict[str, Any] = {
+        "person_id": person_id,
+        "clip_id": met.clip_id,
+        "now": now,
+        "lease_s": lease_s,
+    }
+    if taken is None:
+        return lease_gold_frames(session, frame_ids=[frame_id], **whose)
+    return new_lease(session, taken={frame_id: taken}, **whose)
 
 
 def refuse_late_undo(
@@ -170,7 +177,8 @@ def _last_response(met: Encounter) -> Response | None:
     """Return what the person said last: of answer and skip at most one is active."""
     if met.answer_id is not None and met.answered_at is not None and not met.is_skipped:
         is_active = met.superseded_at is None and met.set_aside_at is None
-        return Response(Answer, met.answer_id, met.answered_at, is_active)
+        kind = GoldAnswer if met.is_gold else Answer
+        return Response(kind, met.answer_id, met.answered_at, is_active)
     if met.skip_id is not None and met.skipped_at is not None:
         return Response(Skip, met.skip_id, met.skipped_at, met.is_skipped)
     return None

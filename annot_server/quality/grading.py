@@ -23,6 +23,11 @@ class Grade:
     distance: float | None
 
 
+def point_of(x: float | None, y: float | None) -> Point | None:
+    """Return the point of two columns; None, "not visible", where they are empty."""
+    return None if x is None or y is None else Point(x, y)
+
+
 def grade(
     given: Point | None, known: Point | None, *, tolerance: float, width: int, height: int
 ) -> Grade:

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Select, func, or_, select
+from sqlalchemy import Executable, func, or_, select
 from sqlalchemy.orm import Session
 
 from annot_server.models import (
@@ -202,8 +202,11 @@ def _agreement(session: Session, answers: _Answers) -> dict[int, tuple[int, floa
     counts = (retired[at, 0] == answers.frame) & ~np.isnan(answers.x)
     aspect = retired[at, 1] / retired[at, 2]
     person, frame, away = pair_distances(
-        *(column[counts] for column in (answers.person, answers.frame, answers.x, answers.y)),
-        aspect[counts],
+        person=answers.person[counts],
+        frame=answers.frame[counts],
+        x=answers.x[counts],
+        y=answers.y[counts],
+        aspect=aspect[counts],
     )
     return {
         person_id: (len(np.unique(frame[rows_of])), _median(away[rows_of]))
@@ -229,7 +232,7 @@ def _read_answers(session: Session) -> _Answers:
     )
 
 
-def _raw_rows(session: Session, query: Select[Any]) -> list[tuple[Any, ...]]:
+def _raw_rows(session: Session, query: Executable) -> list[tuple[Any, ...]]:
     """Return the driver's own rows: SQLAlchemy's take longer to make than the query takes."""
     cursor = session.connection().execute(query).cursor
     return list(cursor.fetchall()) if cursor else []
@@ -238,7 +241,7 @@ def _raw_rows(session: Session, query: Select[Any]) -> list[tuple[Any, ...]]:
 def _gold_results(session: Session) -> dict[int, list[Result]]:
     """Return everybody's gold answers that count, the newest first."""
     results: dict[int, list[Result]] = defaultdict(list)
-    for person_id, *result in session.execute(
+    for person_id, is_right, is_visible, distance in session.execute(
         select(
             GoldAnswer.person_id,
             GoldAnswer.is_right,
@@ -254,7 +257,7 @@ def _gold_results(session: Session) -> dict[int, list[Result]]:
         )
         .order_by(GoldAnswer.id.desc())
     ):
-        results[person_id].append(Result(*result))
+        results[person_id].append(Result(is_right, is_visible, distance))
     return results
 
 
