@@ -87,7 +87,11 @@ def _migrating(engine: Engine) -> Iterator[Connection]:
                 yield connection
                 broken = connection.exec_driver_sql("PRAGMA foreign_key_check").fetchall()
                 if broken:
-                    raise StorageError(f"the migration would break references: {broken[:3]}")
+                    table, row, parent, _ = broken[0]
+                    raise StorageError(
+                        f"row {row} of {table} names a row of {parent} that is missing (and "
+                        f"{len(broken) - 1} more such): nothing was changed"
+                    )
         finally:
             raw.execute("PRAGMA foreign_keys = ON")
             raw.close()
