@@ -20,9 +20,9 @@ from types import TracebackType
 
 from sqlalchemy import select
 
-from annot_server.accounts import invite
 from annot_server.config import Config, Home
 from annot_server.imports import ClipSettings, store_clips
+from annot_server.invitations import invite
 from annot_server.migration import upgrade
 from annot_server.models import Person
 from annot_server.server import Server, open_server
