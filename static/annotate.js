@@ -7,9 +7,11 @@
  */
 
 import { Answering } from "./answering.js";
+import { Context } from "./context.js";
 import { Crosshair } from "./crosshair.js";
 import { Flow } from "./flow.js";
 import { Keys } from "./keys.js";
+import { Loupe } from "./loupe.js";
 import { Outbox } from "./outbox.js";
 import { FramePointer } from "./pointer.js";
 import { FrameQueue } from "./prefetch.js";
@@ -20,6 +22,7 @@ import { chosenLanguage, translator } from "./strings.js";
 import { Tally } from "./tally.js";
 import { History, Undo } from "./undo.js";
 import { View } from "./view.js";
+import { Zoom } from "./zoom.js";
 
 const language = chosenLanguage([...navigator.languages, document.documentElement.lang]);
 document.documentElement.lang = language;
@@ -42,19 +45,28 @@ const flow = new Flow(view, queue);
 const standing = new Standing({ flow, view, outbox, history, tally, t });
 const answering = new Answering({ flow, view, queue, outbox, history, tally, t });
 const undo = new Undo({ flow, view, queue, outbox, history, tally, t });
-const crosshair = new Crosshair({ flow, view, answering, keys, t });
-const skipMenu = new SkipMenu((reason, comment) => answering.skip(reason, comment));
+const zoom = new Zoom({ flow, view, keys, answering, crosshairAt: () => crosshair.point, t });
+const crosshair = new Crosshair({ flow, view, zoom, answering, keys, t });
+const context = new Context({ flow, view, keys, answering, t });
+const loupe = new Loupe(view);
+const skipMenu = new SkipMenu(async (reason, comment) => {
+  // Small and short actions are often seen only as they move.
+  if (reason === "cannot_tell" && (await context.lookFirst())) return;
+  answering.skip(reason, comment);
+});
 
 const pointer = new FramePointer(view.frame, {
-  isArmed: () => flow.isArmed,
-  rect: () => view.rect(),
-  pressed(point) {
+  isArmed: () => flow.isArmed && !zoom.isMoving,
+  pointAt: (event) => view.pointAt(event),
+  pressed(point, event) {
     crosshair.hide();
     view.showCrosshair(point);
+    loupe.follow(point, event);
   },
   hovered: () => crosshair.hide(),
   released: (point, how) => answering.answer(point, how),
   cancelled() {
+    loupe.follow(null);
     crosshair.show();
     view.say(t("cancelled"));
   },
@@ -100,8 +112,15 @@ onClick("not-visible", (event) => {
 });
 onClick("skip", openSkipMenu);
 onClick("undo", () => undo.undo());
+onClick("last", () => undo.undo());
 onClick("help-button", () => view.openDialog("help"));
 onClick("look-again", () => flow.waitForNext());
+for (const button of document.querySelectorAll(".bottom button")) {
+  button.addEventListener("click", (event) => {
+    // After a click the keys are for the frame again: Space would press the button once more.
+    if (event.detail > 0) view.frame.focus({ preventScroll: true });
+  });
+}
 for (const button of document.querySelectorAll("[data-close]")) {
   button.addEventListener("click", () => button.closest("dialog").close());
 }

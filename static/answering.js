@@ -66,13 +66,13 @@ export class Answering {
 
   #details(entry, { begunAt, pointer, byHintKey }) {
     const { flow, view } = this.#page;
-    const rect = view.rect();
+    const size = view.frame.getBoundingClientRect(); // the picture's own, before any zoom
     const details = {
       ms_since_paint: Math.round(begunAt - flow.paintedAt),
       ms_taken: Math.round(performance.now() - flow.paintedAt),
       pointer,
-      display_width: Math.round(rect.width),
-      display_height: Math.round(rect.height),
+      display_width: Math.round(size.width),
+      display_height: Math.round(size.height),
       device_pixel_ratio: window.devicePixelRatio,
     };
     if (entry.frame.hint) details.hint_taken_by_key = Boolean(byHintKey);

@@ -2,9 +2,10 @@
  * The flow of frames: which one stands on the page, and what may be done with it now.
  *
  * Phases (body[data-phase]): "loading" no frame yet; "shown" a frame is in the page and not yet
- * painted; "armed" a press begun now would become an answer (R8); "answered" the mark of the answer
- * stands for a moment; "undoing"; "done" there is no work; "paused" there is none for this person
- * until a maintainer says so. body[data-frame] names the frame.
+ * painted; "armed" a press begun now would become an answer (R8); "playing" something stands over
+ * the frame; "answered" the mark of the answer stands for a moment; "undoing"; "done" there is no
+ * work; "paused" there is none for this person until a maintainer says so. body[data-frame] names
+ * the frame.
  *
  * Events, for flow.on(name, listener): "shown" (entry) a frame was put into the page; "left"
  * (entry) it is there no longer; "phase" (phase) after each change.
@@ -67,6 +68,22 @@ export class Flow extends EventTarget {
       if (this.entry !== entry || this.phase !== "shown") return;
       this.paintedAt = performance.now();
       this.enter("armed");
+    });
+  }
+
+  /** Let something stand over an armed frame: no press counts until rearm(). */
+  cover() {
+    this.enter("playing");
+  }
+
+  /** The frame is to be seen again: arm it once it has been painted; resolves then. */
+  rearm() {
+    const { entry } = this;
+    return new Promise((resolve) => {
+      afterPaint(() => {
+        if (this.entry === entry && this.phase === "playing") this.enter("armed");
+        resolve();
+      });
     });
   }
 

@@ -3,15 +3,14 @@
  * answer where it is released; beside the frame, by Escape or by a second finger it is called off.
  */
 
-import { pointAt } from "./coordinates.js";
-
 export class FramePointer {
   #page;
   #press = null; // {begunAt, pointerId}
 
   /**
    * @param frame the element that is pressed.
-   * @param page {isArmed(), rect(), pressed(point), hovered(), released(point, how), cancelled()}
+   * @param page {isArmed(), pointAt(event), pressed(point, event), hovered(), released(point, how),
+   *   cancelled()}; a point is null beside the frame.
    */
   constructor(frame, page) {
     this.#page = page;
@@ -33,26 +32,26 @@ export class FramePointer {
     if (!event.isPrimary || event.button !== 0 || !this.#page.isArmed()) return;
     this.#press = { begunAt: event.timeStamp, pointerId: event.pointerId };
     frame.setPointerCapture(event.pointerId);
-    this.#page.pressed(pointAt(event, this.#page.rect()));
+    this.#page.pressed(this.#page.pointAt(event), event);
   }
 
   #move(event) {
     if (this.#press === null) this.#page.hovered();
     else if (this.#press.pointerId === event.pointerId) {
-      this.#page.pressed(pointAt(event, this.#page.rect()));
+      this.#page.pressed(this.#page.pointAt(event), event);
     }
   }
 
   #up(event) {
     if (this.#press?.pointerId !== event.pointerId) return;
     const { begunAt } = this.#press;
-    const point = pointAt(event, this.#page.rect());
+    const point = this.#page.pointAt(event);
     if (point === null) {
       this.cancel();
       return;
     }
     this.#press = null;
-    this.#page.pressed(null);
+    this.#page.pressed(null, event);
     this.#page.released(point, { begunAt, pointer: event.pointerType || "mouse" });
   }
 }

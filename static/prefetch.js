@@ -1,8 +1,9 @@
 /**
  * The frames that come next: leases, their heartbeat, and pictures decoded before they are needed.
  *
- * An *entry* is one leased frame: {frame, leaseId, clip, action, number, total, picture}, where
- * `picture` is a decoded <img> once it is ready, and `isBroken` says that it never will be.
+ * An *entry* is one leased frame: {frame, leaseId, clip, action, nearby, number, total, picture},
+ * where `nearby` are the frames of its lease, `picture` is a decoded <img> once it is ready, and
+ * `isBroken` says that it never will be.
  */
 
 import { call, releaseLater } from "./api.js";
@@ -162,6 +163,7 @@ export class FrameQueue {
         expiresInS: lease.expires_in_s,
         clip: lease.clip,
         action: lease.action,
+        nearby: lease.frames,
         number: index + 1,
         total,
         picture: null,

@@ -1,6 +1,6 @@
 /** What the annotation page shows; no rule lives here. */
 
-import { fitFrame } from "./coordinates.js";
+import { fitFrame, pointAt } from "./coordinates.js";
 
 const MESSAGE_MS = 4000;
 const SLOW_MS = 1000;
@@ -17,21 +17,58 @@ export class View {
 
   constructor(t) {
     this.#t = t;
-    for (const name of ["frame", "panel", "stage", "undo"]) this[name] = byId(name);
+    for (const name of ["frame", "panel", "sheet", "stage", "undo"]) this[name] = byId(name);
     for (const element of document.querySelectorAll("[data-string]")) {
       element.textContent = t(element.dataset.string);
     }
     for (const element of document.querySelectorAll("[data-label]")) {
       element.setAttribute("aria-label", t(element.dataset.label));
+      if (element instanceof HTMLButtonElement) element.title = tooltip(element, t);
     }
     this.#signIn.href = "/sign-in";
     this.#signIn.textContent = t("sign_in");
     new ResizeObserver(() => this.#fit()).observe(this.stage);
   }
 
-  /** The displayed picture's rectangle in the window. */
+  /** The <img> on the page. */
+  get picture() {
+    return this.#picture;
+  }
+
+  /** The displayed picture's rectangle in the window; magnified, it reaches beyond its frame. */
   rect() {
     return this.#picture.getBoundingClientRect();
+  }
+
+  /** The point of the picture under a place of the window; null beside the frame. */
+  pointAt(place) {
+    const isInside = pointAt(place, this.frame.getBoundingClientRect()) !== null;
+    return isInside ? pointAt(place, this.rect()) : null;
+  }
+
+  /** Show a part of the picture: see lookedAt in coordinates.js. */
+  showLook({ scale, x, y }) {
+    this.frame.classList.toggle("zoomed", scale > 1);
+    this.sheet.style.setProperty("--zoom", scale);
+    this.sheet.style.setProperty("--left", 0.5 - x * scale);
+    this.sheet.style.setProperty("--top", 0.5 - y * scale);
+  }
+
+  /** Outline the part of the frame that a search by thirds has come to; null: none. */
+  showArea(area) {
+    byId("area").hidden = area === null;
+    if (area === null) return;
+    byId("area").style.setProperty("--x", area.left);
+    byId("area").style.setProperty("--y", area.top);
+    byId("area").style.setProperty("--size", area.size);
+  }
+
+  /** Say how far from the frame the moment is that plays now, in seconds; null: nothing plays. */
+  showClock(offset) {
+    byId("clock").hidden = offset === null;
+    if (offset === null) return;
+    const seconds = Math.min(1, Math.max(-1, offset));
+    byId("clock").style.setProperty("--at", (seconds + 1) / 2);
   }
 
   /** Show an entry's picture, or say that it does not load. */
@@ -123,6 +160,14 @@ export class View {
     }, MESSAGE_MS);
   }
 
+  /** Take a quiet note away before its time, if it still stands. */
+  unsay(text) {
+    if (byId("message").textContent !== text) return;
+    clearTimeout(this.#messageTimer);
+    this.#messageTimer = null;
+    this.#message(this.#standing, true);
+  }
+
   /**
    * A note that stands as long as it is true; "" takes it away.
    * @param signIn {isNewTab} adds a link to signing in.
@@ -178,6 +223,13 @@ export class View {
     this.frame.style.width = `${size.width}px`;
     this.frame.style.height = `${size.height}px`;
   }
+}
+
+/** A button's name and its keys, for who rests on it with the pointer. */
+function tooltip(button, t) {
+  const keys = button.ariaKeyShortcuts ?? button.getAttribute("aria-keyshortcuts");
+  const name = t(button.dataset.label);
+  return keys ? `${name} (${keys.toUpperCase()})` : name;
 }
 
 /** Set text only where it changes: screen readers speak every write to a live region. */

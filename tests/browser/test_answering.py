@@ -119,7 +119,7 @@ def test_undo_shows_the_old_dot_and_the_new_answer_supersedes(key, annotator):
 def test_a_skip_can_be_undone(annotator):
     frame_id = annotator.frame_id
     annotator.page.keyboard.press("s")
-    annotator.page.keyboard.press("1")
+    annotator.page.keyboard.press("2")
     after = annotator.wait_for_frame(after=frame_id)
     annotator.wait_until_saved()
     annotator.page.get_by_role("button", name="Undo").click()

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import annot_server.static
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 pytestmark = pytest.mark.browser
 
@@ -74,16 +76,70 @@ def test_a_place_in_the_window_is_a_point_of_the_frame(at, point, call):
         assert (back["clientX"], back["clientY"]) == pytest.approx(at)
 
 
-def test_the_cross_hair_steps_one_or_five_percent_and_stays_inside(call):
-    def step(x, y, key, is_large=False):
-        point = call("coordinates", "stepped", {"x": x, "y": y}, key, is_large)
+def test_the_cross_hair_steps_one_or_five_percent_or_a_pixel_and_stays_inside(call):
+    rect = {"left": 7, "top": 9, "width": 400, "height": 200}
+
+    def step(x, y, key, size="small", zoom=1):
+        point = call("coordinates", "stepped", {"x": x, "y": y}, key, size, rect, zoom)
         return point["x"], point["y"]
 
     assert step(0.5, 0.5, "ArrowLeft") == (0.49, 0.5)
-    assert step(0.5, 0.5, "ArrowDown", True) == (0.5, 0.55)
+    assert step(0.5, 0.5, "ArrowDown", "large") == (0.5, 0.55)
+    assert step(0.5, 0.5, "ArrowRight", "pixel") == (0.5025, 0.5)
+    assert step(0.5, 0.5, "ArrowUp", "pixel") == (0.5, 0.495)
+    assert step(0.5, 0.5, "ArrowLeft", "large", 5) == (0.49, 0.5), "of what is in view"
     assert step(0.005, 0.5, "ArrowLeft") == (0, 0.5)
-    assert step(0.98, 0.5, "ArrowRight", True) == (1, 0.5)
+    assert step(0.98, 0.5, "ArrowRight", "large") == (1, 0.5)
     assert step(0.34, 0.5, "ArrowRight") == (0.35, 0.5), "no binary dust"
+
+
+def test_digits_name_ninths_as_on_a_number_pad(call):
+    whole = {"left": 0, "top": 0, "size": 1}
+    middles = {
+        digit: call("coordinates", "middleOf", call("coordinates", "ninth", whole, digit))
+        for digit in (7, 9, 5, 1)
+    }
+    low, high = pytest.approx(1 / 6, abs=1e-6), pytest.approx(5 / 6, abs=1e-6)
+    assert middles[7] == {"x": low, "y": low}
+    assert middles[9] == {"x": high, "y": low}
+    assert middles[5] == {"x": 0.5, "y": 0.5}
+    assert middles[1] == {"x": low, "y": high}
+
+
+def test_three_digits_search_a_twenty_seventh_of_the_width(call):
+    area = {"left": 0, "top": 0, "size": 1}
+    for digit in (9, 1, 5):
+        area = call("coordinates", "ninth", area, digit)
+    assert area["size"] == pytest.approx(1 / 27)
+    assert area["left"] == pytest.approx(2 / 3 + 0 + 1 / 27)
+    assert area["top"] == pytest.approx(0 + 2 / 9 + 1 / 27)
+
+
+@given(
+    scale=st.floats(1, 8),
+    to=st.floats(1, 8),
+    middle=st.tuples(st.floats(0, 1), st.floats(0, 1)),
+    at=st.tuples(st.floats(0, 1), st.floats(0, 1)),
+)
+@settings(max_examples=60, deadline=None)
+def test_zooming_keeps_the_point_under_the_pointer_and_the_frame_covered(
+    call, scale, to, middle, at
+):
+    look = call("coordinates", "lookedAt", {"scale": scale, "x": middle[0], "y": middle[1]})
+    # The picture's point at a fraction of its frame, and back.
+    point = {
+        "x": look["x"] + (at[0] - 0.5) / scale,
+        "y": look["y"] + (at[1] - 0.5) / scale,
+    }
+    zoomed = call("coordinates", "zoomedAt", look, to, point)
+    assert zoomed["scale"] == to
+    for axis, fraction in zip("xy", at, strict=True):
+        left, right = (zoomed[axis] - 0.5 / to, zoomed[axis] + 0.5 / to)
+        assert left >= -1e-9
+        assert right <= 1 + 1e-9
+        is_at_an_edge = left < 1e-9 or right > 1 - 1e-9
+        seen_at = (point[axis] - zoomed[axis]) * to + 0.5
+        assert is_at_an_edge or seen_at == pytest.approx(fraction, abs=1e-9)
 
 
 @pytest.mark.parametrize(

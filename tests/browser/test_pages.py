@@ -70,7 +70,7 @@ def test_the_end_of_the_work_thanks_and_counts_and_the_maintainer_sees_it(
     row = page.get_by_role("row", name="b_wide")
     expect(row).to_contain_text("100%")
     page.get_by_role("button", name="Sign out").click()
-    expect(page.get_by_role("heading", level=1)).to_contain_text("invite link")
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Sign in")
     page.close()
 
 
@@ -122,10 +122,11 @@ def test_prompt_saved_and_progress_are_spoken_and_controls_have_names(annotator)
 def test_the_keyboard_reaches_frame_and_buttons_in_order_and_shows_where_it_is(annotator):
     annotator.press("n")  # so that there is something to undo
     reached = []
-    for _ in range(5):
+    order = ["frame", "not-visible", "skip", "undo", "context-button", "zoom-in", "help-button"]
+    for _ in order:
         annotator.page.keyboard.press("Tab")
         reached.append(annotator.page.evaluate("document.activeElement.id"))
         assert annotator.page.evaluate(
             "getComputedStyle(document.activeElement).outlineStyle !== 'none'"
         )
-    assert reached == ["frame", "not-visible", "skip", "undo", "help-button"]
+    assert reached == order
