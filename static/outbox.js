@@ -9,7 +9,7 @@
 
 import { call, isWorthRetrying } from "./api.js";
 import { openStore } from "./store.js";
-import { holdPage, livePages, oneAtATime } from "./tabs.js";
+import { holdPage, livePages, oneAtATime, whenGone } from "./tabs.js";
 
 const RETRY_AFTER_MS = [500, 1000, 2000, 4000, 8000];
 /** The server fails on one response again and again: it is tried this slowly in the end. */
@@ -23,6 +23,7 @@ export class Outbox {
   #page = newKey();
   #store = null;
   #letGo = () => {};
+  #watched = new Set(); // other pages that stand open
   #isRunning = false;
   #connection = null; // why nothing gets through: "offline", "signed_out", "someone_else" or null
   #tries = 0; // in vain, since the connection was lost
@@ -137,7 +138,11 @@ export class Outbox {
   /** Take over what pages that were closed have left. */
   async adopt() {
     const orphans = await this.#tried(() =>
-      oneAtATime("adopt", async () => this.#store.adopt(this.#page, await livePages())),
+      oneAtATime("adopt", async () => {
+        const pages = await livePages();
+        this.#watch(pages);
+        return this.#store.adopt(this.#page, pages);
+      }),
     );
     const items = (orphans ?? []).map((record) => newItem(record, { isTried: true }));
     this.#items.push(...items);
@@ -165,6 +170,18 @@ export class Outbox {
   close() {
     for (const { record } of this.#items) post(record);
     this.#letGo();
+  }
+
+  /** Take over what the other pages leave as soon as they are gone. */
+  #watch(pages) {
+    for (const page of pages) {
+      if (page === this.#page || this.#watched.has(page)) continue;
+      this.#watched.add(page);
+      whenGone(page).then(() => {
+        this.#watched.delete(page);
+        this.adopt();
+      });
+    }
   }
 
   #go() {

@@ -24,6 +24,11 @@ export async function livePages() {
   return new Set(names.map((name) => name.slice(PREFIX.length)));
 }
 
+/** Resolve when another page that stands open is closed, or has crashed. */
+export function whenGone(page) {
+  return navigator.locks.request(PREFIX + page, { mode: "shared" }, () => {});
+}
+
 /** Run `act` while no other page runs its own under the same name. */
 export function oneAtATime(name, act) {
   return navigator.locks ? navigator.locks.request(name, act) : act();

@@ -157,7 +157,7 @@ def test_a_skip_whose_frame_others_took_leaves_the_answers_before_it_undoable(an
     first = annotator.click(0.3, 0.5)
     skipped = annotator.frame_id
     page.keyboard.press("s")
-    page.keyboard.press("1")
+    page.keyboard.press("2")
     current = annotator.wait_for_frame(after=skipped)
     annotator.wait_until_saved()
     refusal = {"error": "lease_lost", "message": "others have taken this frame since"}
