@@ -9,10 +9,12 @@ from __future__ import annotations
 import unicodedata
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
+from annot_server.database import Database
 from annot_server.errors import ConfigError
 from annot_server.leases import lock_person
 from annot_server.models import MODEL, ROLES, AuditEntry, Person
@@ -45,7 +47,15 @@ class Account:
 
 def find_account(session: Session, person_id: int) -> Account | None:
     """Return who an id is, or None when there is no such person or they asked to be forgotten."""
-    row = session.execute(ACCOUNT, {"person_id": person_id}).first()
+    return _account(session.execute(ACCOUNT, {"person_id": person_id}).first())
+
+
+def look_up_account(database: Database, person_id: int) -> Account | None:
+    """Do what `find_account` does by one statement without a session: every request begins so."""
+    return _account(database.look(ACCOUNT, {"person_id": person_id}))
+
+
+def _account(row: Any) -> Account | None:
     if row is None or row.forgotten_at is not None:
         return None
     return Account(

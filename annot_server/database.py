@@ -1,25 +1,42 @@
 """One database, opened so that it keeps what we promise, and the two ways to use it.
 
 `write` runs a function in one transaction that no other writer disturbs; `read` gives a session
-that sees one moment. On SQLite a writer begins IMMEDIATE (a deferred one fails with "database is
-locked" when it turns from reading to writing) behind one lock of this process, since SQLite's own
-waiting is unfair; every connection is WAL with `synchronous=FULL`, asserted (R12). On PostgreSQL
-writers lock rows: first the person's, then the frame's, never the other way round.
+that sees one moment; `look` runs one statement. On SQLite a writer begins IMMEDIATE (a deferred one
+fails with "database is locked" when it turns from reading to writing) behind one lock of all our
+threads and processes, since SQLite's own waiting is sleeping; every connection is WAL with
+`synchronous=FULL`, asserted (R12). On PostgreSQL writers lock rows: first the person's, then the
+frame's, never the other way round.
 """
 
 from __future__ import annotations
 
 import contextlib
+import contextvars
 import logging
+import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, CursorResult, Engine, create_engine, event, make_url
+from sqlalchemy import (
+    Connection,
+    CursorResult,
+    Engine,
+    Executable,
+    Row,
+    create_engine,
+    event,
+    make_url,
+)
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError
 from sqlalchemy.orm import Session
 
 from annot_server.errors import StorageError
+
+try:
+    import fcntl
+except ImportError:  # Windows, where one process serves
+    fcntl = None  # type: ignore[assignment]
 
 logger = logging.getLogger(__name__)
 
@@ -29,6 +46,9 @@ WRITE_ATTEMPTS = 5
 BUSY_TIMEOUT_MS = 30_000
 SERIALIZATION_FAILURE, DEADLOCK_DETECTED = "40001", "40P01"
 SYNCHRONOUS_FULL = 2
+
+IS_WRITER = contextvars.ContextVar("IS_WRITER", default=False)
+"""Whether the transaction that begins now is one of `Database.write`."""
 
 
 def open_engine(url: str) -> Engine:
@@ -51,7 +71,8 @@ def open_engine(url: str) -> Engine:
         ) from error
     if kind == "sqlite":
         event.listen(engine, "connect", _prepare_sqlite)
-        event.listen(engine, "begin", _begin_sqlite)
+        # A listener for "begin" would do, but any listener makes every statement half as fast.
+        engine.dialect.do_begin = _begin_sqlite  # type: ignore[assignment,method-assign]
     return engine
 
 
@@ -75,9 +96,8 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:
         )
 
 
-def _begin_sqlite(connection: Connection) -> None:
-    is_writer = connection.get_execution_options().get("is_writer", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if is_writer else "BEGIN")
+def _begin_sqlite(connection: Any) -> None:
+    connection.execute("BEGIN IMMEDIATE" if IS_WRITER.get() else "BEGIN")
 
 
 def core(session: Session) -> Connection:
@@ -107,14 +127,22 @@ class Database:
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         self._is_sqlite = engine.dialect.name == "sqlite"
-        self._one_writer = threading.Lock() if self._is_sqlite else contextlib.nullcontext()
-        self._writer = engine.execution_options(is_writer=True)
+        path = engine.url.database
+        self._one_writer = (
+            OneWriter(f"{path}-writer") if self._is_sqlite and path else contextlib.nullcontext()
+        )
         self._reader = (
             engine
             if self._is_sqlite
             else engine.execution_options(
                 isolation_level="REPEATABLE READ", postgresql_readonly=True
             )
+        )
+
+        self._looker = (
+            engine
+            if self._is_sqlite
+            else engine.execution_options(isolation_level="AUTOCOMMIT")  # spares two round trips
         )
 
     def write(self, work: Callable[[Session], T]) -> T:
@@ -126,7 +154,8 @@ class Database:
         """
         for attempt in range(1, WRITE_ATTEMPTS + 1):
             try:
-                with self._one_writer, Session(self._writer) as session, session.begin():
+                with self._one_writer, Session(self.engine) as session, session.begin():
+                    _begin_writing(session)
                     return work(session)
             except DBAPIError as error:
                 if attempt == WRITE_ATTEMPTS or not _is_worth_another_try(error):
@@ -140,9 +169,63 @@ class Database:
         with Session(self._reader) as session, session.begin():
             yield session
 
+    def look(self, statement: Executable, values: Mapping[str, Any]) -> Row[Any] | None:
+        """Return the first row of one statement that only reads, run by itself."""
+        with self._looker.connect() as connection:
+            return connection.execute(statement, values).first()
+
     def close(self) -> None:
         """Close every connection."""
         self.engine.dispose()
+        if isinstance(self._one_writer, OneWriter):
+            self._one_writer.close()
+
+
+class OneWriter:
+    """The lock in front of SQLite's own: one writer at a time, of all threads and processes.
+
+    SQLite lets a second writer sleep, longer each time, however soon the first has finished. Here
+    the system wakes it, and lets go of the lock when a process dies.
+    """
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._threads = threading.Lock()
+        self._file: int | None = None
+
+    def __enter__(self) -> None:
+        """Wait for the lock."""
+        self._threads.acquire()
+        try:
+            if fcntl is None:
+                return
+            if self._file is None:
+                self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            fcntl.flock(self._file, fcntl.LOCK_EX)
+        except BaseException:
+            self._threads.release()
+            raise
+
+    def __exit__(self, *_: object) -> None:
+        """Let the next one in."""
+        if fcntl is not None and self._file is not None:
+            fcntl.flock(self._file, fcntl.LOCK_UN)
+        self._threads.release()
+
+    def close(self) -> None:
+        """Let go of the file, which a child process would otherwise share."""
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None
+
+
+def _begin_writing(session: Session) -> None:
+    """Begin the session's transaction as a writer's."""
+    token = IS_WRITER.set(True)
+    try:
+        session.connection()
+    finally:
+        IS_WRITER.reset(token)
 
 
 def _is_worth_another_try(error: DBAPIError) -> bool:

@@ -11,7 +11,7 @@ from typing import cast
 from flask import Request, current_app, request, session
 from flask_login import UserMixin, current_user, login_user
 
-from annot_server.accounts import Account, find_account
+from annot_server.accounts import Account, look_up_account
 from annot_server.errors import NotSignedInError, marked
 from annot_server.models import MODEL
 from annot_server.server import Server
@@ -43,8 +43,7 @@ def load_person(session_id: str) -> SignedIn | None:
     person_id, _, version = session_id.partition(".")
     if bearer_token(request) is not None or not (person_id.isdecimal() and version.isdecimal()):
         return None
-    with server().database.read() as db:
-        account = find_account(db, int(person_id))
+    account = look_up_account(server().database, int(person_id))
     if account is None or account.session_version != int(version) or account.role == MODEL:
         return None
     return SignedIn(account)

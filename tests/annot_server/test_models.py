@@ -62,7 +62,7 @@ def held(server, project) -> dict[str, Any]:
 
 def refused(server, statement: Any) -> bool:
     try:
-        with server.database._writer.begin() as connection:
+        with server.database.engine.begin() as connection:
             connection.execute(statement)
     except IntegrityError:
         return True

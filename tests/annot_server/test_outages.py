@@ -32,6 +32,7 @@ def fail_with(monkeypatch):
 
         monkeypatch.setattr(Database, "write", fail)
         monkeypatch.setattr(Database, "read", fail)
+        monkeypatch.setattr(Database, "look", fail)
 
     return fail_with
 
