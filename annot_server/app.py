@@ -35,6 +35,7 @@ from annot_server.views import (
     accounts,
     annotate,
     api,
+    api_prelabels,
     current,
     language,
     maintain,
@@ -119,7 +120,9 @@ def app_of(server: Server) -> Flask:
     login.request_loader(current.load_bearer)
 
     language.speak(app)
-    JsonApi(app).register_blueprint(api.blueprint)
+    json_api = JsonApi(app)
+    for module in (api, api_prelabels):
+        json_api.register_blueprint(module.blueprint)
     for module in (account_pages, accounts, annotate, maintain, media):
         app.register_blueprint(module.blueprint)
     access.check_rules(app)

@@ -16,6 +16,7 @@
         |-- NotJsonError                415 not_json
         |-- WrongPasswordError          401 wrong_password
         |-- PasswordRuleError           422 password_rule
+        |-- UnusableFileError           422 unusable_file
         |-- TooManyAttemptsError        429 too_many_attempts
         |-- BusyError                   503 busy
         `-- DatabaseAwayError           503 database_away
@@ -127,6 +128,13 @@ class PasswordRuleError(RequestError):
 
     status = 422
     code = "password_rule"
+
+
+class UnusableFileError(RequestError):
+    """A file that is not what its format says; the message names the line."""
+
+    status = 422
+    code = "unusable_file"
 
 
 class WrongPasswordError(RequestError):

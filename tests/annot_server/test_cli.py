@@ -85,6 +85,7 @@ def test_the_options_are_these() -> None:
         "revoke-invites": ["--everybody", "name"],
         "restore": ["--database-url", "--frames", "--json", "backup"],
         "run": ["--host", "--port", "--threads", "--workers"],
+        "token": [],
         "upgrade": [],
         "withdraw-gold": ["--action", "--json", "--second", "video_id"],
     }

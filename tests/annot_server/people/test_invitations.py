@@ -1,0 +1,142 @@
+"""Invites that lapse, are withdrawn, set a password, and come by the dozen."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import select
+
+from annot_server.invitations import invite, revoke_invitations
+from annot_server.models import Invite, Person
+from annot_server.server import utc_now
+
+
+@pytest.fixture
+def lapsing(server):
+    """Return a function that makes an invite of one day."""
+
+    def lapsing(name: str = "Ada") -> str:
+        now = server.now()
+        return server.database.write(
+            lambda session: invite(
+                session,
+                name=name,
+                role="annotator",
+                now=now,
+                expires_at=now + timedelta(days=1),
+            )
+        )
+
+    return lapsing
+
+
+def test_an_invite_works_until_it_lapses(app, lapsing, clock) -> None:
+    token = lapsing()
+    clock.advance(86_399)
+    assert app.test_client().get(f"/join/{token}").status_code == 200
+    clock.advance(1)
+    client = app.test_client()
+    page = client.get(f"/join/{token}")
+    assert page.status_code == 410
+    assert "This link has expired" in page.text
+    assert client.post(f"/join/{token}").status_code == 410
+    assert client.get("/api/v1/me").status_code == 401
+
+
+def test_withdrawn_invites_work_no_longer_and_used_ones_stay_used(
+    app, server, lapsing, sign_in
+) -> None:
+    sign_in("Ada")
+    tokens = [lapsing("Ada"), lapsing("Bo")]
+    revoked = server.database.write(
+        lambda session: revoke_invitations(session, person_id=None, now=server.now())
+    )
+    assert revoked == 2
+    assert {app.test_client().get(f"/join/{token}").status_code for token in tokens} == {410}
+
+
+def test_joining_can_set_a_password(app, project, enter) -> None:
+    token = project.invite("Ada")
+    joined = app.test_client().post(f"/join/{token}", data={"password": "long enough for us"})
+    assert joined.status_code == 303
+    assert enter("Ada", "long enough for us").get("/api/v1/me").json["name"] == "Ada"
+
+
+@pytest.mark.parametrize(
+    ("password", "told"),
+    [("short", "at least 10"), ("x" * 201, "at most 200"), ("ADA LOVELACE", "is not the name")],
+)
+def test_a_password_against_the_rules_leaves_the_invite_unused(
+    app, project, password, told
+) -> None:
+    client = app.test_client()
+    token = project.invite("Ada Lovelace")
+    refused = client.post(f"/join/{token}", data={"password": password})
+    assert refused.status_code == 422
+    assert told in refused.text
+    assert password not in refused.text or password == "ADA LOVELACE"
+    assert client.get("/api/v1/me").status_code == 401
+    assert client.post(f"/join/{token}").status_code == 303
+
+
+def test_a_name_with_html_in_it_stays_text(app, project) -> None:
+    name = "<b onclick=alert(1)>Ada</b> & 'co'"
+    page = app.test_client().get(f"/join/{project.invite(name)}")
+    assert "<b onclick" not in page.text
+    assert "&lt;b onclick=alert(1)&gt;Ada&lt;/b&gt; &amp; &#39;co&#39;" in page.text
+
+
+def test_the_command_prints_a_link_that_lapses(cli, app, server) -> None:
+    done = cli("invite", "Ada", "--role", "annotator", "--expires-days", 3)
+    assert done.exit_code == 0
+    assert done.stdout.startswith("http://127.0.0.1:8000/join/")
+    with server.database.read() as session:
+        row = session.execute(select(Invite.expires_at, Invite.created_at)).one()
+    assert row.expires_at - row.created_at == timedelta(days=3)
+    assert app.test_client().get(done.stdout.strip().removeprefix("http://127.0.0.1:8000"))
+
+
+@pytest.mark.parametrize("settings", [{"invite_days": 2}])
+def test_the_setting_says_how_long_links_work(cli, server) -> None:
+    cli("invite", "Ada", "--role", "annotator")
+    with server.database.read() as session:
+        row = session.execute(select(Invite.expires_at, Invite.created_at)).one()
+    assert row.expires_at - row.created_at == timedelta(days=2)
+
+
+def test_many_are_invited_at_once_and_numbered_on(cli, server) -> None:
+    first = cli("invite", "--role", "annotator", "--count", 2, "--prefix", "lab-")
+    assert [line.split("\t")[0] for line in first.stdout.splitlines()] == ["lab-01", "lab-02"]
+    more = cli("invite", "--role", "annotator", "--count", 2, "--prefix", "lab-", "--json")
+    links = [json.loads(line) for line in more.stdout.splitlines()]
+    assert [link["name"] for link in links] == ["lab-03", "lab-04"]
+    assert len({link["url"] for link in links}) == 2
+    with server.database.read() as session:
+        assert len(session.scalars(select(Person)).all()) == 4
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--role", "annotator"],
+        ["Ada", "--role", "annotator", "--count", "2"],
+        ["--role", "annotator", "--count", "2"],
+        ["--role", "annotator", "--prefix", "x"],
+        ["Ada", "--role", "model"],
+    ],
+)
+def test_an_invite_that_is_neither_one_nor_many_is_a_usage_error(cli, words) -> None:
+    assert cli("invite", *words).exit_code == 2
+
+
+def test_the_command_withdraws_unused_links(cli, app, clock) -> None:
+    link = cli("invite", "Ada", "--role", "annotator").stdout.strip()
+    cli("invite", "Bo", "--role", "annotator")
+    assert cli("revoke-invites", "Ada").output == "1 unused links work no longer\n"
+    assert cli("revoke-invites", "--everybody").output == "1 unused links work no longer\n"
+    clock.now = utc_now()
+    assert app.test_client().post(link.removeprefix("http://127.0.0.1:8000")).status_code == 410
+    assert cli("revoke-invites").exit_code == 2
+    assert cli("revoke-invites", "Nobody").exit_code == 1
