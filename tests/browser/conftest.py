@@ -10,6 +10,7 @@ import itertools
 import math
 import os
 import shutil
+import signal
 import socket
 import sqlite3
 import subprocess
@@ -80,12 +81,45 @@ def command() -> Callable[..., str]:
     return run_command
 
 
-@dataclass(frozen=True)
+@dataclass
 class Server:
     """A running server and its home folder."""
 
     home: Path
-    url: str
+    port: int
+    process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        """Start its processes and wait until it answers."""
+        program = Path(sys.executable).with_name("annot-server")
+        run = [program, "--home", self.home, "run", "--host", "127.0.0.1", "--port", str(self.port)]
+        with (self.home / "server.log").open("a") as log:
+            # In a group of its own, so that all of it can be killed at once.
+            self.process = subprocess.Popen(run, stdout=log, stderr=log, start_new_session=True)
+        deadline = time.monotonic() + START_S
+        while time.monotonic() < deadline and self.process.poll() is None:
+            try:
+                with urllib.request.urlopen(f"{self.url}/static/style.css", timeout=1):
+                    return
+            except OSError:
+                time.sleep(0.05)
+        log_text = (self.home / "server.log").read_text()
+        pytest.fail(f"the server did not come up within {START_S} s:\n{log_text}")
+
+    def stop(self) -> None:
+        assert self.process is not None
+        self.process.terminate()
+        self.process.wait(timeout=20)
+
+    def kill(self) -> None:
+        """Kill all of it at once, without a word."""
+        assert self.process is not None
+        os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait(timeout=20)
 
     @contextmanager
     def database(self) -> Iterator[Database]:
@@ -126,31 +160,14 @@ def start_server(home: Path, settings: dict[str, int]) -> Iterator[Server]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    program = Path(sys.executable).with_name("annot-server")
-    run = [program, "--home", home, "run", "--host", "127.0.0.1", "--port", str(port)]
-    with (home / "server.log").open("w") as log:
-        process = subprocess.Popen(run, stdout=log, stderr=log)
-    server = Server(home, f"http://127.0.0.1:{port}")
+    server = Server(home, port)
     try:
-        _wait_until_up(server, process)
+        server.start()
         yield server
     finally:
-        process.terminate()
-        process.wait(timeout=20)
+        server.stop()
     with server.database() as database, database.read() as session:
         assert audit(session).is_clean
-
-
-def _wait_until_up(server: Server, process: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + START_S
-    while time.monotonic() < deadline and process.poll() is None:
-        try:
-            with urllib.request.urlopen(f"{server.url}/static/style.css", timeout=1):
-                return
-        except OSError:
-            time.sleep(0.05)
-    log = (server.home / "server.log").read_text()
-    pytest.fail(f"the server did not come up within {START_S} s:\n{log}")
 
 
 @pytest.fixture(scope="session")
@@ -222,6 +239,12 @@ class Annotator:
         self.page.goto(self.server.url)
         self.wait_for_frame()
 
+    def open(self, page: Page | None = None) -> None:
+        """Open the annotation page anew, in a new tab by default, and wait for its first frame."""
+        self.page = page or self.page.context.new_page()
+        self.page.goto(self.server.url)
+        self.wait_for_frame()
+
     @property
     def frame_id(self) -> int:
         return int(self.page.evaluate("document.body.dataset.frame"))
@@ -287,6 +310,46 @@ class Annotator:
         )
 
 
+class Clicks:
+    """What a person clicked, to be compared with the rows that the server has."""
+
+    def __init__(self, annotator: Annotator) -> None:
+        self.annotator = annotator
+        self.given: dict[int, tuple[float, float]] = {}  # frame id: (x, y)
+
+    def click(self, x: float, y: float = 0.5, *, wait: bool = True) -> int:
+        """Click near a point; `wait` for the next frame, or return at once."""
+        annotator = self.annotator
+        frame_id, box, (left, top) = annotator.frame_id, annotator.picture(), annotator.place(x, y)
+        annotator.page.mouse.click(left, top)
+        self.given[frame_id] = (left - box["x"]) / box["width"], (top - box["y"]) / box["height"]
+        if wait:
+            annotator.wait_for_frame(after=frame_id)
+        return frame_id
+
+    def rows(self) -> list[sqlite3.Row]:
+        """This person's active answers, in the order in which they arrived."""
+        return self.annotator.server.rows(
+            "SELECT frame_id, x, y FROM answers JOIN people ON people.id = person_id"
+            " WHERE name = ? AND superseded_at IS NULL ORDER BY answers.id",
+            self.annotator.name,
+        )
+
+    def arrive(self, page: Page | None = None) -> bool:
+        """Wait until the clicks are rows: each is one, at its place, and there are no others."""
+        for _ in range(200):
+            if len(self.rows()) >= len(self.given):
+                break
+            (page or self.annotator.page).wait_for_timeout(50)
+        rows = self.rows()
+        found = {row["frame_id"]: (row["x"], row["y"]) for row in rows}
+        assert len(rows) == len(found)
+        assert found.keys() == self.given.keys()
+        for frame_id, point in self.given.items():
+            assert found[frame_id] == pytest.approx(point, abs=1e-6)
+        return True
+
+
 _names = (f"Person {n}" for n in itertools.count(1))
 
 
@@ -303,3 +366,13 @@ def annotator(server: Server, page: Page) -> Iterator[Annotator]:
 @pytest.fixture
 def new_annotator() -> Callable[[Server, Page], Annotator]:
     return lambda server, page: Annotator(server, page, next(_names))
+
+
+@pytest.fixture
+def clicks(annotator: Annotator) -> Clicks:
+    return Clicks(annotator)
+
+
+@pytest.fixture
+def new_clicks() -> Callable[[Annotator], Clicks]:
+    return Clicks

@@ -10,65 +10,10 @@ from playwright.sync_api import Error, expect
 pytestmark = pytest.mark.browser
 
 ANSWERS = re.compile("/api/v1/frames/.*/answers")
-SKIPS = re.compile("/api/v1/frames/.*/skips")
 NO_DATABASE = {
     "refused": "() => { throw new DOMException('not here', 'SecurityError'); }",
     "never opened": "() => ({})",
 }
-KEPT_SQL = (
-    "SELECT frame_id, x, y FROM answers JOIN people ON people.id = person_id"
-    " WHERE name = ? ORDER BY answers.id"
-)
-
-
-class Clicks:
-    """What a person clicked, to be compared with the rows that the server has."""
-
-    def __init__(self, annotator):
-        self.annotator = annotator
-        self.given = {}  # frame id: (x, y)
-
-    def click(self, x, y=0.5, *, wait=True):
-        """Click near a point; `wait` for the next frame, or return at once."""
-        annotator, page = self.annotator, self.annotator.page
-        frame_id, box, place = annotator.frame_id, annotator.picture(), annotator.place(x, y)
-        page.mouse.click(*place)
-        self.given[frame_id] = tuple(
-            (at - box[edge]) / box[size]
-            for at, edge, size in zip(place, "xy", ("width", "height"), strict=True)
-        )
-        if wait:
-            annotator.wait_for_frame(after=frame_id)
-        return frame_id
-
-    def rows(self):
-        return self.annotator.server.rows(KEPT_SQL, self.annotator.name)
-
-    def arrive(self, page=None):
-        """Wait until as many rows are there; each click is one of them, at its place."""
-        for _ in range(200):
-            if len(self.rows()) >= len(self.given):
-                break
-            (page or self.annotator.page).wait_for_timeout(50)
-        rows = self.rows()
-        found = {row["frame_id"]: (row["x"], row["y"]) for row in rows}
-        assert len(rows) == len(found) == len(self.given)
-        for frame_id, point in self.given.items():
-            assert found[frame_id] == pytest.approx(point, abs=1e-6)
-        return True
-
-
-@pytest.fixture
-def clicks(annotator):
-    return Clicks(annotator)
-
-
-def open_page(annotator, page=None):
-    """Open the annotation page anew and wait for its first frame."""
-    annotator.page = page or annotator.page.context.new_page()
-    annotator.page.goto(annotator.server.url)
-    annotator.wait_for_frame()
-    return annotator.page
 
 
 def unsent(page):
@@ -86,7 +31,7 @@ def test_answers_of_a_page_that_was_closed_offline_are_sent_by_the_next_one(anno
     asked = []
     page = context.new_page()
     page.on("request", lambda request: asked.append((request.method, request.url)))
-    open_page(annotator, page)
+    annotator.open(page)
     assert clicks.arrive()
     posts = [url.split("/api/v1/")[1] for method, url in asked if method == "POST"]
     assert posts.index("leases") == 3, "before the first lease is asked for"
@@ -98,26 +43,29 @@ def test_a_page_that_crashes_loses_nothing(locked_in, clicks):
     clicks.click(0.6)
     with pytest.raises(Error, match="crash"):
         locked_in.page.goto("chrome://crash")
-    open_page(locked_in)
+    locked_in.open()
     assert clicks.arrive()
 
 
-def test_a_browser_closed_and_opened_again_sends_what_it_kept(
-    server, browser_type, browser_type_launch_args, new_annotator, tmp_path
-):
-    def start():
-        return browser_type.launch_persistent_context(tmp_path, **browser_type_launch_args)
+@pytest.fixture
+def start_browser(browser_type, browser_type_launch_args, tmp_path):
+    """A browser of one's own: started again, it has what it had."""
+    return lambda: browser_type.launch_persistent_context(tmp_path, **browser_type_launch_args)
 
-    context = start()
+
+def test_a_browser_closed_and_opened_again_sends_what_it_kept(
+    server, start_browser, new_annotator, new_clicks
+):
+    context = start_browser()
     person = new_annotator(server, context.new_page())
     person.join()
-    clicks = Clicks(person)
+    clicks = new_clicks(person)
     context.set_offline(True)
     clicks.click(0.3)
     clicks.click(0.6)
     context.close()
-    context = start()
-    open_page(person, context.new_page())
+    context = start_browser()
+    person.open(context.new_page())
     assert clicks.arrive()
     context.close()
 
@@ -130,7 +78,7 @@ def test_skips_are_kept_like_answers(annotator):
     annotator.wait_for_frame(after=skipped)
     annotator.page.close()
     context.set_offline(False)
-    open_page(annotator)
+    annotator.open()
     (skip,) = annotator.server.rows(
         "SELECT frame_id, reason FROM skips JOIN people ON people.id = person_id WHERE name = ?",
         annotator.name,
@@ -157,7 +105,7 @@ def test_somebody_else_at_the_same_browser_neither_sends_nor_sees_them(
     assert clicks.rows() == []
     other.page.close()
     context.add_cookies(cookies)
-    open_page(annotator)
+    annotator.open()
     assert clicks.arrive()
 
 
@@ -198,13 +146,13 @@ def test_a_tab_takes_over_what_a_closed_one_left(locked_in, clicks):
 
 
 def test_without_web_locks_two_tabs_may_both_send_and_the_server_stores_once(
-    server, browser, new_annotator
+    server, browser, new_annotator, new_clicks
 ):
     context = browser.new_context()
     context.add_init_script("Object.defineProperty(navigator, 'locks', { value: undefined })")
     person = new_annotator(server, context.new_page())
     person.join()
-    clicks = Clicks(person)
+    clicks = new_clicks(person)
     person.page.route(ANSWERS, lambda route: route.abort())
     clicks.click(0.3)
     clicks.click(0.6)
@@ -220,13 +168,13 @@ def test_without_web_locks_two_tabs_may_both_send_and_the_server_stores_once(
 
 @pytest.mark.parametrize("how", NO_DATABASE)
 def test_a_browser_that_keeps_nothing_is_said_so_and_asks_before_it_leaves(
-    how, server, browser, new_annotator
+    how, server, browser, new_annotator, new_clicks
 ):
     context = browser.new_context()
     context.add_init_script(f"indexedDB.open = {NO_DATABASE[how]}")
     person = new_annotator(server, context.new_page())
     person.join()
-    clicks = Clicks(person)
+    clicks = new_clicks(person)
     context.set_offline(True)
     clicks.click(0.3)
     expect(person.message).to_have_text(
@@ -247,7 +195,7 @@ def test_an_answer_that_the_device_has_no_room_for_is_said_to_be_on_the_page_onl
     annotator, clicks
 ):
     annotator.page.evaluate(
-        "IDBObjectStore.prototype.put = () => { throw new DOMException('', 'QuotaExceededError'); },"
+        "IDBObjectStore.prototype.put = () => { throw new DOMException('', 'QuotaExceededError') },"
         " undefined"
     )
     annotator.page.context.set_offline(True)
@@ -266,7 +214,7 @@ def test_with_the_answers_on_the_device_nothing_is_asked_before_leaving(annotato
     with page.expect_event("close"):
         page.close(run_before_unload=True)
     context.set_offline(False)
-    open_page(annotator)
+    annotator.open()
     assert clicks.arrive()
     assert asked == []
 
