@@ -40,6 +40,7 @@ from annot_server.views import (
     language,
     maintain,
     media,
+    quality,
 )
 from annot_server.views.schemas import ErrorSchema
 
@@ -121,7 +122,7 @@ def app_of(server: Server) -> Flask:
 
     language.speak(app)
     json_api = JsonApi(app)
-    for module in (api, api_prelabels):
+    for module in (api, api_prelabels, quality):
         json_api.register_blueprint(module.blueprint)
     for module in (account_pages, accounts, annotate, maintain, media):
         app.register_blueprint(module.blueprint)

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import and_, case, func, select
 from sqlalchemy.orm import Session
 
 from annot_server.config import Config
@@ -41,6 +41,13 @@ N_VISIBLE, N_NOT_VISIBLE = 8, 2
 MIN_VISIBLE_RIGHT = 6
 OFF, OPEN, WAITING, PASSED, FAILED = "off", "open", "waiting", "passed", "failed"
 STATES = (OFF, OPEN, WAITING, PASSED, FAILED)
+
+
+IS_IN_USE = and_(GoldFrame.purpose == QUALIFICATION, GoldFrame.withdrawn_at.is_(None))
+SUPPLY = select(
+    func.count(GoldFrame.x),
+    func.count(case((GoldFrame.x.is_(None), 1))),
+).where(IS_IN_USE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,12 +142,7 @@ class _Known:
 
 def supply(session: Session) -> Supply:
     """Count the qualification frames in use."""
-    n_all, n_visible = session.execute(
-        select(func.count(), func.count(GoldFrame.x)).where(
-            GoldFrame.purpose == QUALIFICATION, GoldFrame.withdrawn_at.is_(None)
-        )
-    ).one()
-    return Supply(n_visible, n_all - n_visible)
+    return Supply(*session.execute(SUPPLY).one())
 
 
 def is_to_qualify(session: Session, person: Person) -> bool:
@@ -313,7 +315,7 @@ def _known(session: Session) -> dict[int, _Known]:
     rows = session.execute(
         select(
             GoldFrame.frame_id, GoldFrame.x, GoldFrame.y, GoldFrame.tolerance, GoldFrame.note
-        ).where(GoldFrame.purpose == QUALIFICATION, GoldFrame.withdrawn_at.is_(None))
+        ).where(IS_IN_USE)
     )
     return {
         frame_id: _Known(frame_id, point_of(x, y), tolerance, note)

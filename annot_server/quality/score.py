@@ -17,10 +17,9 @@ from sqlalchemy import bindparam, or_, select
 from sqlalchemy.orm import Session
 
 from annot_server.config import Config
-from annot_server.models import ANNOTATOR, AuditEntry, GoldAnswer, GoldFrame, Person
-
-LOW_SCORE = "low_score"
-"""`people.paused_reason` of somebody whom the score has paused."""
+from annot_server.database import core
+from annot_server.models import GoldAnswer, GoldFrame, Person
+from annot_server.pauses import pause
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,62 +101,22 @@ def is_too_low(score: Score, *, min_answers: int, min_share: float) -> bool:
 
 def rolling_score(session: Session, person_id: int, window: int) -> Score:
     """Return a person's score over their last `window` gold answers."""
-    rows = session.execute(LAST_RESULTS, {"person_id": person_id, "n": window})
+    rows = core(session).execute(LAST_RESULTS, {"person_id": person_id, "n": window})
     return score_of([Result(*row) for row in rows])
 
 
 def judge(session: Session, *, person_id: int, config: Config, now: datetime) -> bool:
-    """Pause an annotator whose score has fallen too low; return whether that happened.
+    """Pause a person whose score has fallen too low; return whether that happened.
 
-    What they hold can still be answered; they get nothing new. Reviewers and maintainers, who know
-    the answers' purpose, are never paused by it. The caller holds the person's lock.
+    The caller holds the person's lock, and asks for annotators only: reviewers and maintainers, who
+    know the answers' purpose, are never paused by it.
     """
-    person = session.get_one(Person, person_id)
-    if person.role != ANNOTATOR or person.paused_at is not None:
-        return False
     score = rolling_score(session, person_id, config.gold_window)
     if not is_too_low(score, min_answers=config.gold_min_answers, min_share=config.gold_min_share):
         return False
-    pause(session, person_id=person_id, reason=LOW_SCORE, now=now)
-    return True
-
-
-def pause(
-    session: Session, *, person_id: int, reason: str, now: datetime, by_person_id: int | None = None
-) -> bool:
-    """Lease nothing more to a person until `resume`; return False where they were paused before.
-
-    Args:
-        session: of a write.
-        person_id: who.
-        reason: for maintainers, 1 to 200 characters; the person reads a friendly sentence instead.
-        now: when.
-        by_person_id: the maintainer; None for the command line and for the score itself.
-    """
-    person = session.get_one(Person, person_id)
-    if person.paused_at is not None:
-        return False
-    person.paused_at, person.paused_reason = now, reason[:200]
-    subject = f"person {person_id}: {reason}"
-    session.add(AuditEntry(at=now, person_id=by_person_id, what="pause", subject=subject))
-    return True
-
-
-def resume(
-    session: Session, *, person_id: int, now: datetime, by_person_id: int | None = None
-) -> bool:
-    """Let a paused person go on, judged anew from now on; return False where they were not paused.
-
-    Without a new beginning the next gold answer would pause them again.
-    """
-    person = session.get_one(Person, person_id)
-    if person.paused_at is None:
-        return False
-    person.paused_at = person.paused_reason = None
-    person.judged_from = now
-    subject = f"person {person_id}"
-    session.add(AuditEntry(at=now, person_id=by_person_id, what="resume", subject=subject))
-    return True
+    n_right = round((score.share_right or 0) * score.n)
+    reason = f"{n_right} of the last {score.n} answers on hidden gold frames were right"
+    return pause(session, person_id=person_id, reason=reason, now=now)
 
 
 def _share(truths: Sequence[bool]) -> float | None:

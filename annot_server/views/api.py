@@ -7,18 +7,22 @@ from typing import Any
 
 from flask import Response, jsonify, request
 from flask_smorest import Blueprint
+from sqlalchemy.orm import Session
 
 from annot_server.answers import count_given, give_answer, skip_frame
 from annot_server.assignment import next_lease
 from annot_server.errors import NotJsonError, NotSignedInError
 from annot_server.leases import HeldFrame, HeldLease, release, renew
 from annot_server.models import MAINTAINER
+from annot_server.panels import FINISH_URL, Visit, newest_visit
 from annot_server.progress import read_progress
+from annot_server.quality.standing import standing_of
 from annot_server.tokens import ANNOTATE, PROGRESS
 from annot_server.undo import undo_answer, undo_response, undo_skip
 from annot_server.views.access import PEOPLE, open_to
 from annot_server.views.current import person, server
 from annot_server.views.media import context_url, image_url, video_url
+from annot_server.views.messages import message_for
 from annot_server.views.schemas import (
     MAX_INTEGER,
     AnswerHeadersSchema,
@@ -74,8 +78,10 @@ def refuse_strangers_and_forms() -> None:
 def lease_frames(body: Json) -> Response:
     """Lease frames: the lease that you hold, or the next open frames of a clip."""
     this, who, now = server(), person(), server().now()
-    held = this.database.write(
-        lambda session: next_lease(
+
+    def lease(session: Session) -> HeldLease | str | None:
+        reason = standing_of(session, person_id=who.person_id, config=this.config, now=now)
+        return reason or next_lease(
             session,
             person_id=who.person_id,
             now=now,
@@ -83,11 +89,14 @@ def lease_frames(body: Json) -> Response:
             lease_frames=this.config.lease_frames,
             rng=this.rng,
             after_lease_id=body.get("after_lease_id"),
+            gold_every=this.config.gold_every,
         )
-    )
-    if held is None:
-        return as_it_is({"lease": None, "reason": "no_work", "message": None})
-    return as_it_is({"lease": lease_json(held, now)})
+
+    found = this.database.write(lease)
+    if isinstance(found, HeldLease):
+        return as_it_is({"lease": lease_json(found, now)})
+    reason = found or "no_work"
+    return as_it_is({"lease": None, "reason": reason, "message": message_for(reason)})
 
 
 @blueprint.route(f"/leases/{LEASE_ID}/renew", methods=["POST"])
@@ -248,7 +257,21 @@ def me() -> Json:
     who = person()
     with server().database.read() as session:
         answers_given = count_given(session, who.person_id)
-    return {"name": who.name, "role": who.role, "answers_given": answers_given}
+        visit = newest_visit(session, who.person_id) if who.panel else None
+    return {
+        "name": who.name,
+        "role": who.role,
+        "answers_given": answers_given,
+        "visit": visit_json(visit),
+    }
+
+
+def visit_json(visit: Visit | None) -> Json | None:
+    """Return how far a panel's visit is, None without one or after its end."""
+    if visit is None or visit.ended_as is not None:
+        return None
+    wanted = server().config.panel_answers
+    return {"wanted": wanted, "given": visit.given, "finish_url": FINISH_URL}
 
 
 @blueprint.route("/progress", methods=["GET"])

@@ -283,6 +283,7 @@ def sign_in(app: Flask, project: Project) -> Callable[..., FlaskClient]:
         client = app.test_client()
         response = client.post(f"/join/{project.invite(name, role)}")
         assert response.status_code == 303, response.text
+        client.post("/introduction")  # the annotation page is for people who went through it
         return client
 
     return sign_in

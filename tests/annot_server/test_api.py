@@ -191,6 +191,8 @@ ROUTES = [
     ("POST", "/skips/1/undo"),
     ("GET", "/me"),
     ("GET", "/progress"),
+    ("GET", "/qualification"),
+    ("POST", "/qualification/frames/1/answers"),
 ]
 
 

@@ -236,6 +236,7 @@ class Annotator:
         """Use an invite link up and wait for the first frame."""
         reply = self.page.context.request.post(self.server.invite(self.name), max_redirects=0)
         assert reply.status == 303
+        self.page.context.request.post(f"{self.server.url}/introduction", max_redirects=0)
         self.page.goto(self.server.url)
         self.wait_for_frame()
 
