@@ -35,11 +35,13 @@ from annot_server.views import (
     accounts,
     annotate,
     api,
+    api_panels,
     api_prelabels,
     current,
     language,
     maintain,
     media,
+    panels,
     quality,
 )
 from annot_server.views.schemas import ErrorSchema
@@ -64,9 +66,11 @@ HEADERS = {
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
 }
 TITLES = {
+    400: _("Please open the study again"),
     401: _("Please open your invite link"),
     403: _("This is not for you"),
     404: _("There is nothing here"),
+    409: _("This goes on elsewhere"),
     410: _("This link works no longer"),
     429: _("Please wait a little"),
     500: _("Something went wrong here"),
@@ -122,9 +126,9 @@ def app_of(server: Server) -> Flask:
 
     language.speak(app)
     json_api = JsonApi(app)
-    for module in (api, api_prelabels, quality):
+    for module in (api, api_panels, api_prelabels, quality):
         json_api.register_blueprint(module.blueprint)
-    for module in (account_pages, accounts, annotate, maintain, media):
+    for module in (account_pages, accounts, annotate, maintain, media, panels):
         app.register_blueprint(module.blueprint)
     access.check_rules(app)
     return app

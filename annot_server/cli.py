@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from annot_server.audit import audit as read_audit
-from annot_server.commands import looking_after, people, quality, tokens
+from annot_server.commands import looking_after, panels, people, quality, tokens
 from annot_server.commands.options import AS_JSON, FILE, FOLDER, NEW, ready, show
 from annot_server.config import Config, Home
 from annot_server.database import open_engine
@@ -225,6 +225,7 @@ def import_prelabels(home: Home, *, file: Path, as_json: bool) -> None:
 for people_command in people.COMMANDS:
     main.add_command(people_command)
 main.add_command(tokens.token)
+main.add_command(panels.panel_status)
 main.add_command(quality.import_gold)
 main.add_command(quality.withdraw_gold)
 main.add_command(looking_after.backup)

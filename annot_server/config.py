@@ -21,6 +21,7 @@ from annot_server.errors import ConfigError
 
 MAX_HINT_QUOTA = 3
 """At most this many of a frame's answers are given with a hint shown (R9)."""
+PANEL_NAMES = ("", "prolific", "url")
 
 
 def setting(
@@ -71,8 +72,22 @@ class Config:
         high=MAX_HINT_QUOTA,
     )
     session_days: int = setting(30, "days", "how long a browser stays signed in", low=1, high=365)
-    invite_days: int = setting(
-        14, "days", "how long an unused invite link works", low=1, high=3650
+    invite_days: int = setting(14, "days", "how long an unused invite link works", low=1, high=3650)
+    panel: str = setting(
+        "",
+        "prolific, url or empty",
+        "the crowd panel that sends people to /panel/NAME; empty: none",
+    )
+    panel_completion_code: str = setting(
+        "", "code", "what people who finished bring back to the panel"
+    )
+    panel_completion_url: str = setting(
+        "",
+        "URL, {code} standing for the code",
+        "where people who finished go; Prolific's own if empty",
+    )
+    panel_answers: int = setting(
+        100, "answers a visit", "after so many a panel's submission can be finished", low=1
     )
     trusted_proxies: int = setting(
         0,
@@ -120,6 +135,11 @@ class Config:
         """Refuse values of another type or outside their bounds."""
         for item in fields(self):
             check_value(item.name, getattr(self, item.name), item.default, **bounds(item))
+        if self.panel not in PANEL_NAMES:
+            raise ConfigError(f"panel should be one of {PANEL_NAMES}, got {self.panel!r}")
+        url = self.panel_completion_url
+        if url and not url.startswith(("https://", "http://")):
+            raise ConfigError(f"panel_completion_url should begin with https://, got {url!r}")
 
     @property
     def is_https(self) -> bool:

@@ -13,6 +13,9 @@
         |-- UndoExpiredError            409 undo_expired
         |-- InviteUsedError             410 invite_used
         |-- InviteExpiredError          410 invite_expired
+        |-- PanelUrlError               400 panel_url
+        |-- VisitTakenError             409 visit_taken
+        |-- VisitOverError              410 visit_over
         |-- NotJsonError                415 not_json
         |-- WrongPasswordError          401 wrong_password
         |-- PasswordRuleError           422 password_rule
@@ -121,6 +124,27 @@ class InviteExpiredError(RequestError):
 
     status = 410
     code = "invite_expired"
+
+
+class PanelUrlError(RequestError):
+    """The address under which a panel sends people lacks something."""
+
+    status = 400
+    code = "panel_url"
+
+
+class VisitTakenError(RequestError):
+    """Another browser holds this submission of a panel, or an earlier one of the same person."""
+
+    status = 409
+    code = "visit_taken"
+
+
+class VisitOverError(RequestError):
+    """This submission of a panel has ended."""
+
+    status = 410
+    code = "visit_over"
 
 
 class PasswordRuleError(RequestError):

@@ -32,7 +32,7 @@ class PrelabelsReportSchema(Schema):
 
     imported = fields.Integer(required=True, metadata={"description": "frames"})
     already_here = fields.Integer(required=True, metadata={"description": "frames, as before"})
-    unknown = fields.Integer(required=True, metadata={"description": "frames that are not here"})
+    unknown_frames = fields.Integer(required=True, metadata={"description": "not here"})
     unknown_first = fields.List(
         fields.String(), required=True, metadata={"description": "ten of them, as clip_id/second"}
     )
@@ -68,6 +68,6 @@ def bring_prelabels() -> dict[str, Any]:
     return {
         "imported": report.imported,
         "already_here": report.present,
-        "unknown": len(report.unknown),
+        "unknown_frames": len(report.unknown),
         "unknown_first": report.unknown[:UNKNOWN_SHOWN],
     }

@@ -200,12 +200,24 @@ class SkippedSchema(Schema):
     frame_id = fields.Integer(required=True)
 
 
+class VisitSchema(Schema):
+    """How far a crowd panel's submission is."""
+
+    wanted = fields.Integer(required=True, metadata={"description": "answers"})
+    given = fields.Integer(required=True, metadata={"description": "answers"})
+    finish_url = fields.String(
+        required=True,
+        metadata={"description": "to be offered once given >= wanted, or when no work is left"},
+    )
+
+
 class MeSchema(Schema):
-    """Who is signed in."""
+    """Who is signed in; `visit` is null for people whom no panel sent."""
 
     name = fields.String(required=True)
     role = fields.String(required=True, validate=validate.OneOf(ROLES))
     answers_given = fields.Integer(required=True)
+    visit = fields.Nested(VisitSchema, required=True, allow_none=True)
 
 
 class VideoProgressSchema(Schema):

@@ -82,7 +82,12 @@ def test_the_whole_way_from_lease_to_undo(project, sign_in) -> None:
         undone = client.post(f"/api/v1/frames/{frame_id}/undo")
         assert undone.status_code == 200
         assert [f["frame_id"] for f in undone.json["lease"]["frames"]] == [frame_id]
-    assert client.get("/api/v1/me").json == {"name": "Ada", "role": "annotator", "answers_given": 0}
+    assert client.get("/api/v1/me").json == {
+        "name": "Ada",
+        "role": "annotator",
+        "answers_given": 0,
+        "visit": None,
+    }
 
 
 def test_replies_that_skip_their_schema_keep_to_it(server, project, sign_in) -> None:
@@ -191,6 +196,8 @@ ROUTES = [
     ("POST", "/skips/1/undo"),
     ("GET", "/me"),
     ("GET", "/progress"),
+    ("POST", "/prelabels"),
+    ("POST", "/panel-visits/1/status"),
     ("GET", "/qualification"),
     ("POST", "/qualification/frames/1/answers"),
 ]

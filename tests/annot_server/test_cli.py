@@ -78,6 +78,7 @@ def test_the_options_are_these() -> None:
             "--role",
             "name",
         ],
+        "panel-status": ["--json", "--panel", "file"],
         "password": ["--stdin", "name"],
         "pause": ["--reason", "name"],
         "progress": ["--json"],

@@ -206,7 +206,7 @@ def test_a_model_brings_prelabels(app, server, project, token, tmp_path) -> None
     assert brought.json == {
         "imported": 2,
         "already_here": 0,
-        "unknown": 1,
+        "unknown_frames": 1,
         "unknown_first": [f"{clip_id}/77"],
     }
     again = client.post("/api/v1/prelabels", data=path.read_bytes(), headers=headers)

@@ -1,0 +1,268 @@
+"""People whom a crowd panel sends: arriving, finishing, and how a submission ended.
+
+What stands in an entry URL is no authentication, since anybody can write one. So the *first*
+browser that takes a submission up gets it, as a session of our own; the same URL in another browser
+is told so and gets nothing. A person whom we know may begin a new submission in another browser
+only once the one before is over, and doing so ends their other sessions: at any time one browser
+holds the account. Such an account has no password, and its name tells nothing of the panel's id.
+"""
+
+from __future__ import annotations
+
+import base64
+import hmac
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from annot_server.accounts import Account, account_of, end_sessions
+from annot_server.consent import agree
+from annot_server.errors import NotFoundError, VisitOverError, VisitTakenError, marked
+from annot_server.leases import lock_person
+from annot_server.models import (
+    ANNOTATOR,
+    ANSWER_IS_ACTIVE,
+    PANEL_ENDINGS,
+    Answer,
+    AuditEntry,
+    GoldAnswer,
+    PanelVisit,
+    Person,
+)
+from annot_server.pauses import give_frames_back
+from annot_server.providers import Arrival
+
+COMPLETED, RETURNED, *_REFUSED = PANEL_ENDINGS
+VISIT_LASTS = timedelta(hours=24)
+"""A visit that nobody ended is over after this: longer than panels let a submission wait."""
+FINISH_URL = "/panel/finish"
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """One submission: how many answers were given in it, and how it ended, if it did."""
+
+    visit_id: int
+    person_id: int
+    panel: str
+    submission_id: str
+    given: int
+    ended_as: str | None
+
+
+def arrive(
+    session: Session,
+    *,
+    secret: bytes,
+    panel: str,
+    arrival: Arrival,
+    here: int | None,
+    now: datetime,
+) -> Account:
+    """Begin a visit, or go on with it in the browser that began it; return whom to sign in.
+
+    Args:
+        session: a writing one.
+        secret: key of the names that are made for people.
+        panel: the panel's name.
+        arrival: what the URL says.
+        here: who is signed in in this browser, None for nobody.
+        now: the time.
+
+    Raises:
+        VisitTakenError: another browser holds this submission, or an earlier one of the person.
+        VisitOverError: the submission ended before.
+    """
+    visit = check_arrival(session, panel=panel, arrival=arrival, here=here, now=now)
+    if visit is not None:
+        return account_of(session, visit.person_id)
+    person = _person_of(session, panel, arrival.person_key)
+    if person is None:
+        name = free_name(session, secret=secret, panel=panel, person_key=arrival.person_key)
+        person = Person(
+            name=name,
+            role=ANNOTATOR,
+            created_at=now,
+            panel=panel,
+            panel_id=arrival.person_key,
+        )
+        session.add(person)
+        session.flush()
+    else:
+        lock_person(session, person.id)
+        for earlier in open_visits(session, person.id):
+            earlier.ended_at, earlier.ended_as = now, RETURNED
+        if person.id != here:
+            end_sessions(session, person.id)
+    visit = PanelVisit(
+        person_id=person.id,
+        panel=panel,
+        study_id=arrival.study_id,
+        submission_id=arrival.submission_id,
+        arrived_at=now,
+    )
+    session.add(visit)
+    agree(session, person_id=person.id, now=now)
+    session.flush()
+    subject = f"visit {visit.id}"
+    session.add(AuditEntry(at=now, person_id=person.id, what="panel_visit", subject=subject))
+    return account_of(session, person.id)
+
+
+def check_arrival(
+    session: Session, *, panel: str, arrival: Arrival, here: int | None, now: datetime
+) -> PanelVisit | None:
+    """Return the visit that goes on in this browser, None where a new one may begin.
+
+    Raises:
+        VisitTakenError, VisitOverError: see `arrive`.
+    """
+    visit = find_visit(session, panel, arrival.submission_id)
+    if visit is None:
+        person = _person_of(session, panel, arrival.person_key)
+        if person is None or person.id == here:
+            return None
+        if any(now - v.arrived_at < VISIT_LASTS for v in open_visits(session, person.id)):
+            raise _taken()
+        return None
+    if visit.person_id != here:
+        raise _taken() if visit.ended_at is None else _over()
+    if visit.ended_at is not None and visit.ended_as != COMPLETED:
+        raise _over()
+    return visit
+
+
+def find_visit(session: Session, panel: str, submission_id: str) -> PanelVisit | None:
+    """Return the visit of a submission, None where nobody has come with it."""
+    return session.scalar(
+        select(PanelVisit).where(
+            PanelVisit.panel == panel, PanelVisit.submission_id == submission_id
+        )
+    )
+
+
+def open_visits(session: Session, person_id: int) -> list[PanelVisit]:
+    """Return a person's visits that have not ended."""
+    wanted = select(PanelVisit).where(
+        PanelVisit.person_id == person_id, PanelVisit.ended_at.is_(None)
+    )
+    return list(session.scalars(wanted.order_by(PanelVisit.id)))
+
+
+def newest_visit(session: Session, person_id: int) -> Visit | None:
+    """Return a person's newest visit, None for people whom no panel sent."""
+    row = session.scalar(
+        select(PanelVisit)
+        .where(PanelVisit.person_id == person_id)
+        .order_by(PanelVisit.id.desc())
+        .limit(1)
+    )
+    if row is None:
+        return None
+    given = _given_since(session, row)
+    return Visit(row.id, person_id, row.panel, row.submission_id, given, row.ended_as)
+
+
+def complete_visit(session: Session, *, person_id: int, now: datetime) -> None:
+    """Note that a person finished their visit, and give the frames they still hold to others."""
+    lock_person(session, person_id)
+    for visit in open_visits(session, person_id):
+        _end(session, visit, COMPLETED, now=now, by_person_id=person_id)
+    give_frames_back(session, person_id=person_id, now=now)
+
+
+def note_ending(
+    session: Session,
+    *,
+    panel: str,
+    submission_id: str,
+    ending: str,
+    now: datetime,
+    by_person_id: int | None = None,
+) -> bool:
+    """Note how the panel says a submission ended; False where we knew.
+
+    Unless it was completed, the person's sessions end and the frames they hold go to others at
+    once, if no newer visit of theirs goes on. What they answered stays: setting it aside is a
+    decision of its own.
+
+    Raises:
+        NotFoundError: nobody has come with this submission.
+    """
+    visit = find_visit(session, panel, submission_id)
+    if visit is None:
+        raise NotFoundError(marked("nobody has come here with this submission"))
+    lock_person(session, visit.person_id)
+    session.refresh(visit)
+    if visit.ended_as == ending:
+        return False
+    _end(session, visit, ending, now=now, by_person_id=by_person_id)
+    session.flush()
+    if not open_visits(session, visit.person_id):
+        give_frames_back(session, person_id=visit.person_id, now=now)
+        if ending != COMPLETED:
+            end_sessions(session, visit.person_id)
+    return True
+
+
+def free_name(session: Session, *, secret: bytes, panel: str, person_key: str) -> str:
+    """Return a name such as "prolific-k3n2x7qa" from which nobody can tell the panel's id."""
+    digest = hmac.new(secret, f"{panel}:{person_key}".encode(), "sha256").digest()
+    text = base64.b32encode(digest).decode().lower().rstrip("=")
+    for length in range(8, len(text), 4):
+        name = f"{panel}-{text[:length]}"
+        if session.scalar(select(Person.id).where(Person.name == name)) is None:
+            return name
+    raise AssertionError("unreachable: 52 characters of a keyed hash are taken")
+
+
+def _person_of(session: Session, panel: str, person_key: str) -> Person | None:
+    return session.scalar(
+        select(Person).where(Person.panel == panel, Person.panel_id == person_key)
+    )
+
+
+def _given_since(session: Session, visit: PanelVisit) -> int:
+    """Return how many active answers belong to a visit; hidden gold ones count like others (R3)."""
+    given = 0
+    for table, is_active in (
+        (Answer, ANSWER_IS_ACTIVE),
+        (GoldAnswer, GoldAnswer.superseded_at.is_(None)),
+    ):
+        wanted = select(func.count()).where(
+            table.person_id == visit.person_id, is_active, table.created_at >= visit.arrived_at
+        )
+        if visit.ended_at is not None:
+            wanted = wanted.where(table.created_at <= visit.ended_at)
+        given += session.scalars(wanted).one()
+    return given
+
+
+def _end(
+    session: Session,
+    visit: PanelVisit,
+    ending: str,
+    *,
+    now: datetime,
+    by_person_id: int | None,
+) -> None:
+    visit.ended_at, visit.ended_as = visit.ended_at or now, ending
+    subject = f"visit {visit.id} of person {visit.person_id}: {ending}"
+    session.add(AuditEntry(at=now, person_id=by_person_id, what="end_visit", subject=subject))
+
+
+def _taken() -> VisitTakenError:
+    return VisitTakenError(
+        marked(
+            "This study was begun in another browser, and goes on there. If you cannot go back to "
+            "it, please return the submission on the panel, or write to the researchers there."
+        )
+    )
+
+
+def _over() -> VisitOverError:
+    return VisitOverError(
+        marked("This submission has ended. Please look on the panel for how it goes on.")
+    )
