@@ -224,6 +224,7 @@ class Answer(Base):
         ),
         partial_index("uq_answers_active_slot", "slot_id", where=IS_ACTIVE, unique=True),
         partial_index("ix_answers_active_by_person", "person_id", "id", where=IS_ACTIVE),
+        partial_index("ix_answers_active_by_time", "created_at", where=IS_ACTIVE),
         Index(None, "frame_id", "person_id"),
     )
 

@@ -1,24 +1,7 @@
-"""The maintainer's page: how far the work is, and whether the promises hold."""
+"""All pages of reviewers and maintainers, put together: importing a module adds its routes."""
 
-from __future__ import annotations
+from annot_server.views import review_pages, work_pages
 
-from flask import Blueprint, render_template
+blueprint = work_pages.blueprint
 
-from annot_server.audit import audit
-from annot_server.models import MAINTAINER
-from annot_server.progress import read_progress
-from annot_server.views.access import open_to
-from annot_server.views.current import person, server
-
-blueprint = Blueprint("maintain", __name__)
-
-
-@blueprint.get("/maintain")
-@open_to(MAINTAINER)
-def maintain() -> str:
-    """Show progress by video and by action."""
-    who = person()
-    with server().database.read() as session:
-        return render_template(
-            "maintain.html", person=who, progress=read_progress(session), audit=audit(session)
-        )
+__all__ = ["blueprint", "review_pages"]

@@ -1,0 +1,130 @@
+"""The queue of frames that a reviewer should look at, those first on which people agree least."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, and_, func, select
+from sqlalchemy.orm import Session
+
+from annot_server.models import ANSWER_IS_ACTIVE, Action, Answer, Clip, Frame, Video
+from dataset_builder.geometry import Point
+
+SPLIT, SCATTERED, SETTLED = "split", "scattered", "settled"
+KINDS = {
+    "": "All",
+    SPLIT: "Visible or not",
+    SCATTERED: "Scattered clicks",
+    SETTLED: "Left as they are",
+}
+SCATTERED_DISTANCE = 0.1
+"""Mean pairwise distance, as a fraction of the diagonal, from which clicks count as scattered."""
+
+
+@dataclass(frozen=True, slots=True)
+class QueuedFrame:
+    """A frame with its disagreement, and where people clicked."""
+
+    frame_id: int
+    clip_id: str
+    second: int
+    image_sha256: str
+    width: int
+    height: int
+    description: str
+    video_id: str
+    redundancy: int
+    n_clicks: int
+    n_not_visible: int
+    n_close: int
+    pairwise_distance: float | None
+    disagreement: float
+    settled_at: datetime | None
+    clicks: tuple[Point, ...]
+
+
+def read_queue(
+    session: Session, *, kind: str = "", words: str = "", page: int = 1, size: int = 24
+) -> tuple[list[QueuedFrame], int]:
+    """Return one page of the queue, and how many frames it has in all.
+
+    Args:
+        session: reads.
+        kind: one of `KINDS`; settled frames are in the queue of their own only.
+        words: each must be in the action's phrase, its id, or the id of the video or the clip.
+        page: from 1.
+        size: frames a page.
+    """
+    where = and_(*_conditions(kind, words))
+    total = session.scalar(_joined(select(func.count())).where(where)) or 0
+    rows = session.execute(
+        _joined(select(Frame, Clip.video_id, Action.description, Video.width, Video.height))
+        .where(where)
+        .order_by(Frame.disagreement.desc(), Frame.id)
+        .limit(size)
+        .offset((page - 1) * size)
+    ).all()
+    clicks = _clicks(session, [row.Frame.id for row in rows])
+    return [_queued(row, clicks) for row in rows], total
+
+
+def _conditions(kind: str, words: str) -> list[ColumnElement[bool]]:
+    conditions = [
+        Frame.disagreement.is_not(None),
+        Frame.settled_at.is_not(None) if kind == SETTLED else Frame.settled_at.is_(None),
+    ]
+    if kind == SPLIT:
+        conditions += [Frame.n_clicks > 0, Frame.n_not_visible > 0]
+    elif kind == SCATTERED:
+        conditions.append(Frame.pairwise_distance >= SCATTERED_DISTANCE)
+    for word in words.split():
+        text = func.lower(
+            Action.description + " " + Clip.action_id + " " + Clip.video_id + " " + Clip.clip_id
+        )
+        conditions.append(text.contains(word.lower(), autoescape=True))
+    return conditions
+
+
+def _joined(query: Select[Any]) -> Select[Any]:
+    return (
+        query.select_from(Frame)
+        .join(Clip, and_(Clip.clip_id == Frame.clip_id, Clip.is_gold.is_(False)))
+        .join(Action, Action.action_id == Clip.action_id)
+        .join(Video, Video.video_id == Clip.video_id)
+    )
+
+
+def _clicks(session: Session, frame_ids: Sequence[int]) -> dict[int, list[Point]]:
+    found: dict[int, list[Point]] = {}
+    for frame_id, x, y in session.execute(
+        select(Answer.frame_id, Answer.x, Answer.y).where(
+            Answer.frame_id.in_(frame_ids), Answer.x.is_not(None), ANSWER_IS_ACTIVE
+        )
+    ):
+        found.setdefault(frame_id, []).append(Point(x, y))
+    return found
+
+
+def _queued(row: Any, clicks: dict[int, list[Point]]) -> QueuedFrame:
+    frame = row.Frame
+    return QueuedFrame(
+        frame_id=frame.id,
+        clip_id=frame.clip_id,
+        second=frame.second,
+        image_sha256=frame.image_sha256,
+        width=row.width,
+        height=row.height,
+        description=row.description,
+        video_id=row.video_id,
+        redundancy=frame.redundancy,
+        n_clicks=frame.n_clicks or 0,
+        n_not_visible=frame.n_not_visible or 0,
+        n_close=frame.n_close or 0,
+        pairwise_distance=frame.pairwise_distance,
+        disagreement=frame.disagreement,
+        settled_at=frame.settled_at,
+        clicks=tuple(clicks.get(frame.id, ())),
+    )

@@ -1,0 +1,7 @@
+/* What the pages of reviewers and maintainers do beyond plain HTML: charts, and keys of the viewer. */
+
+import { drawCharts } from "./chart.js";
+import { listenToKeys } from "./review_keys.js";
+
+drawCharts(document);
+listenToKeys(document);
