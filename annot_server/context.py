@@ -15,7 +15,7 @@ import contextlib
 import io
 import logging
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -89,24 +89,20 @@ def get_video(source: Source) -> Path:
         return _unchanged(source)
 
 
-def make_strips(
-    home: Home,
-    source: Source,
-    seconds: Sequence[int],
-    watch: Callable[[int], None] = lambda _: None,
-) -> None:
+def make_strips(home: Home, source: Source, seconds: Sequence[int]) -> None:
     """Make the strips of some seconds of one video, in few passes over it.
 
     Args:
         home: where they go.
         source: the video.
         seconds: whole seconds of the video's clock.
-        watch: told how many more are done.
 
     Raises:
         NotFoundError: the source is gone or is another file by now.
         VideoError: the source cannot be read, or shows nothing around a second.
     """
+    if not seconds:
+        return
     survey = survey_video(_unchanged(source))
     scale = min(1.0, LONG_SIDE_PX / max(survey.width, survey.height))
     size = max(1, round(survey.width * scale)), max(1, round(survey.height * scale))
@@ -117,7 +113,6 @@ def make_strips(
             data = _jpeg(np.concatenate(_chosen(survey, tiles, second), axis=1))
             with tables.replaced_file(strip_path(home, source, second)) as temporary:
                 temporary.write_bytes(data)
-        watch(len(some))
 
 
 def _read_tiles(

@@ -81,6 +81,7 @@ def test_the_options_are_these() -> None:
         "panel-status": ["--json", "--panel", "file"],
         "password": ["--stdin", "name"],
         "pause": ["--reason", "name"],
+        "prepare-context": ["--json"],
         "progress": ["--json"],
         "resume": ["name"],
         "revoke-invites": ["--everybody", "name"],

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import io
+import json
 import threading
 
 import numpy as np
 import PIL.Image
 import pytest
+from click.testing import CliRunner
 
 from annot_server import context
+from annot_server.cli import main
 from annot_server.context import MAX_BYTES, get_strip, get_video, make_strips, strip_path
 from annot_server.errors import BusyError, NotFoundError
+from annot_server.imports import ClipSettings, import_clips
+from annot_server.models import Video
 from annot_server.sources import Source
 from dataset_builder.tables import sha256_file
 
@@ -83,10 +88,8 @@ def test_many_strips_made_in_passes_are_the_same_as_one_by_one(home, video, monk
     for second in range(SECONDS):
         strip_path(home, video, second).unlink()
     monkeypatch.setattr(context, "SECONDS_A_PASS", 3)
-    told: list[int] = []
-    make_strips(home, video, range(SECONDS), told.append)
+    make_strips(home, video, range(SECONDS))
     assert [strip_path(home, video, s).read_bytes() for s in range(SECONDS)] == one_by_one
-    assert told == [3, 1]
 
 
 def test_a_strip_of_the_noisiest_video_stays_small(home, tmp_path) -> None:
@@ -150,3 +153,44 @@ def test_few_wait_for_a_strip_and_the_others_are_told_to_come_again(home, video,
     for thread in threads:
         thread.join()
     assert get_strip(home, video, 3).is_file()
+
+
+# The command ----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def prepare(server, video, tmp_path):
+    """Import a clip of the first three seconds; return what runs the command."""
+    table = tmp_path / "clips.csv"
+    table.write_text("video_id,start_s,end_s,action\nshades,0,3,crack egg\n")
+    report = import_clips(
+        server.database,
+        server.home,
+        server.config,
+        csv_path=table,
+        videos=video.path.parent,
+        settings=ClipSettings(),
+        now=server.now(),
+    )
+    assert report.problems == []
+    run = CliRunner()
+    return lambda: run.invoke(main, ["--home", str(server.home.path), "prepare-context", "--json"])
+
+
+def test_strips_are_made_ahead_once(server, video, prepare) -> None:
+    done = prepare()
+    assert done.exit_code == 0
+    assert json.loads(done.stdout) == {"made": 3, "already_here": 0, "without": 0}
+    assert all(strip_path(server.home, video, second).is_file() for second in range(3))
+    assert json.loads(prepare().stdout) == {"made": 0, "already_here": 3, "without": 0}
+
+
+def test_a_video_that_is_gone_is_one_line_and_an_exit_with_1(server, prepare) -> None:
+    def lose(session) -> None:
+        session.get_one(Video, "shades").source_path = "/nowhere/shades.mp4"
+
+    server.database.write(lose)
+    done = prepare()
+    assert done.exit_code == 1
+    assert json.loads(done.stdout) == {"made": 0, "already_here": 0, "without": 3}
+    assert done.stderr == "the source of video 'shades' is not where it was imported from\n"
