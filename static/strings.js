@@ -108,6 +108,7 @@ export const STRINGS = {
     keys_hint: "take the suggestion",
     keys_help: "this help",
     sign_out: "Sign out",
+    introduction: "Introduction",
   },
   de: {
     prompt_lead: "Klicken Sie auf die Mitte von:",
@@ -216,6 +217,7 @@ export const STRINGS = {
     keys_hint: "den Vorschlag übernehmen",
     keys_help: "diese Hilfe",
     sign_out: "Abmelden",
+    introduction: "Einführung",
   },
 };
 
