@@ -69,12 +69,12 @@ def is_open(frame: type[Frame]) -> ColumnElement[bool]:
 
 # Statements of the busiest requests are built once: building them took longer than running them.
 WHERE_TO_BEGIN = select(
-    select(func.min(Lease.id))
+    select(func.min(Slot.lease_id))  # by the places held: leases without any are many
     .where(
-        Lease.person_id == PERSON_ID,
-        Lease.expires_at > NOW,
-        Lease.id != bindparam("after_lease_id"),
-        exists().where(Slot.lease_id == Lease.id),
+        Slot.person_id == PERSON_ID,
+        Slot.lease_id.is_not(None),
+        Slot.lease_id != bindparam("after_lease_id"),
+        exists().where(Lease.id == Slot.lease_id, Lease.expires_at > NOW),
     )
     .scalar_subquery()
     .label("live_lease_id"),

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import BindParameter, and_, bindparam, func, select
+from sqlalchemy import BindParameter, and_, bindparam, exists, func, select
 from sqlalchemy.orm import Session, aliased
 
 from annot_server.database import core
@@ -108,9 +108,12 @@ PERSON_ID: BindParameter[int] = bindparam("person_id")
 FRAME_ID: BindParameter[int] = bindparam("frame_id")
 Newest, SameKey = aliased(Answer), aliased(Answer)
 NEWEST_OFFER = (
+    # `exists`, since a join would be begun at all leases of the person.
     select(func.max(LeaseFrame.lease_id))
-    .join(Lease, Lease.id == LeaseFrame.lease_id)
-    .where(LeaseFrame.frame_id == FRAME_ID, Lease.person_id == PERSON_ID)
+    .where(
+        LeaseFrame.frame_id == FRAME_ID,
+        exists().where(Lease.id == LeaseFrame.lease_id, Lease.person_id == PERSON_ID),
+    )
     .scalar_subquery()
 )
 NewestGold, SameGoldKey = aliased(GoldAnswer), aliased(GoldAnswer)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import BindParameter, Row, bindparam, insert, select, update
+from sqlalchemy import BindParameter, Row, and_, bindparam, insert, select, update
 from sqlalchemy.orm import Session
 
 from annot_server.database import core, locks_rows, new_id
@@ -102,7 +102,7 @@ HELD_SUBJECT = (
 )
 HELD_LEASE = (
     HELD_SUBJECT.add_columns(Slot.arm, Prelabel.x, Prelabel.y, Prelabel.score)
-    .join(Slot, Slot.lease_id == Lease.id)
+    .join(Slot, and_(Slot.lease_id == Lease.id, Slot.person_id == Lease.person_id))
     .join(Frame, Frame.id == Slot.frame_id)
     .outerjoin(Prelabel, Prelabel.id == Slot.prelabel_id)
 )

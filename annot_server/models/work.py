@@ -152,6 +152,7 @@ class Lease(Base):
         # somebody else.
         UniqueConstraint("id", "person_id"),
         Index(None, "person_id", "expires_at"),
+        Index(None, "person_id", "id"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -192,7 +193,7 @@ class Slot(Base):
         partial_index(
             "uq_slots_held", "frame_id", "person_id", where="person_id IS NOT NULL", unique=True
         ),
-        partial_index("ix_slots_leased", "lease_id", where="lease_id IS NOT NULL"),
+        partial_index("ix_slots_leased", "person_id", "lease_id", where="lease_id IS NOT NULL"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
