@@ -30,7 +30,7 @@ const t = translator(language);
 
 const view = new View(t);
 const keys = new Keys(view);
-const outbox = new Outbox(document.body.dataset.person, {
+const outbox = new Outbox(document.body.dataset.keptUnder, {
   changed: () => standing.refresh(),
   adopted: ({ entry }) => queue.responded(entry),
   settled: (item, reply) => answering.settled(item, reply),

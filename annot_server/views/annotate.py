@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hmac
+
 from flask import Blueprint, redirect, render_template
 from werkzeug.wrappers import Response
 
@@ -21,7 +23,7 @@ def annotate() -> str | Response:
         return redirect("/introduction", 303)
     if ready.is_to_qualify:
         return redirect("/qualify", 303)
-    return render_template("annotate.html", person=person())
+    return render_template("annotate.html", person=person(), kept_under=kept_under())
 
 
 @blueprint.get("/introduction")
@@ -47,6 +49,15 @@ def qualify() -> str | Response:
     if not own_readiness().is_introduced:
         return redirect("/introduction", 303)
     return render_template("qualify.html", person=person())
+
+
+def kept_under() -> str:
+    """Return the name under which a browser keeps the signed-in person's unsent answers.
+
+    Another server at the same address gives another one: its person 1 is somebody else.
+    """
+    key = server().home.key("browser")
+    return hmac.new(key, str(person().person_id).encode(), "sha256").hexdigest()[:32]
 
 
 def own_readiness() -> Readiness:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 
 import pytest
@@ -81,6 +82,24 @@ def test_an_answer_that_the_server_fails_on_lets_the_others_pass(annotator):
     assert frames_of(annotator.answers()) == [*others, first]
 
 
+def test_an_answer_that_the_server_fails_on_for_ever_does_not_stop_the_work(annotator, clicks):
+    """It is kept, and the person goes on through this clip and the next ones."""
+    stuck = re.compile(f"/frames/{annotator.frame_id}/answers")
+    annotator.page.route(stuck, lambda route: route.fulfill(status=500, body="{}"))
+    first = clicks.click(0.3)
+    for n in range(14):
+        assert clicks.click(0.2 + 0.05 * n, 0.4) != first
+    expect(annotator.message).to_have_text(
+        "The server has trouble: 1 answer kept on this device. Sent again by itself."
+    )
+    annotator.page.wait_for_function("() => document.body.dataset.unsent === '1'")
+    assert len(clicks.rows()) == 14
+    annotator.page.unroute(stuck)
+    annotator.page.reload()
+    annotator.wait_for_frame()
+    assert clicks.arrive()
+
+
 def test_half_an_emoji_in_a_comment_does_not_cost_the_skip(annotator):
     skipped = annotator.frame_id
     annotator.page.keyboard.press("s")
@@ -150,6 +169,25 @@ def test_undo_without_a_network_says_so_and_the_answer_stays(annotator):
     page.context.set_offline(False)
     assert frames_of(annotator.answers()) == [sent, kept]
     assert [row["superseded_at"] for row in annotator.answers()] == [None, None]
+
+
+def test_an_undo_whose_reply_was_lost_brings_the_frame_again(annotator, clicks):
+    page = annotator.page
+    undone = clicks.click(0.3)
+    annotator.wait_until_saved()
+    undo = re.compile(f"/frames/{undone}/undo")
+    page.route(undo, lambda route: (route.fetch(), route.abort()))
+    page.keyboard.press("u")
+    expect(annotator.message).to_have_text(re.compile("No connection"))
+    page.unroute(undo)
+    page.keyboard.press("u")
+    expect(annotator.message).to_have_text(re.compile("Its frame comes again"))
+    others = itertools.cycle((0.2, 0.5, 0.8))
+    while annotator.frame_id != undone:
+        clicks.click(next(others))
+    clicks.click(0.65, 0.3)
+    annotator.wait_until_saved()
+    assert clicks.arrive()
 
 
 def test_a_skip_whose_frame_others_took_leaves_the_answers_before_it_undoable(annotator):
@@ -299,3 +337,31 @@ def test_a_broken_picture_is_skipped_not_answered(annotator):
     page.get_by_role("button", name="Broken picture").click()
     page.wait_for_function("id => document.body.dataset.frame !== String(id)", arg=frame_id)
     assert annotator.answers() == []
+
+
+def test_a_paused_person_is_told_so_calmly(annotator, call_command):
+    call_command(annotator.server.home, "pause", annotator.name, "--reason", "test")
+    annotator.page.reload()
+    title = annotator.page.locator("#panel-title")
+    expect(title).to_have_text("No frames for you just now")
+    expect(annotator.page.locator("#panel-text")).not_to_be_empty()
+    call_command(annotator.server.home, "resume", annotator.name)
+    annotator.page.get_by_role("button", name="Look again").click()
+    annotator.wait_for_frame()
+    annotator.click()
+    assert len(annotator.answers()) == 1
+
+
+def test_answers_of_somebody_paused_in_mid_work_are_taken(annotator, call_command, clicks):
+    clicks.click(0.3)
+    annotator.wait_until_saved()
+    call_command(annotator.server.home, "pause", annotator.name, "--reason", "test")
+    clicks.click(0.6)
+    assert clicks.arrive()
+
+
+def test_somebody_who_has_to_qualify_is_taken_there(annotator):
+    reply = {"lease": None, "reason": "to_qualify", "message": None}
+    annotator.page.route("**/leases", lambda route: route.fulfill(json=reply))
+    with annotator.page.expect_request("**/qualify"):
+        annotator.page.reload()
