@@ -171,8 +171,9 @@ def handle_outage(error: DBAPIError) -> Response:
 
 def error_response(status: int, code: str, text: str, frame_id: int | None = None) -> Response:
     """Return an error as JSON under /api/, as a page elsewhere."""
-    if status >= 500:
-        g._login_user = AnonymousUserMixin()  # the page must not ask a database that is away
+    if status >= 500 or status in (401, 429):
+        # The page must not ask a database that is away, nor for a token that was refused.
+        g._login_user = AnonymousUserMixin()
     if request.path.startswith(API_PREFIX):
         body = {"error": code, "message": text}
         response = jsonify(body if frame_id is None else {**body, "frame_id": frame_id})

@@ -24,7 +24,7 @@ import { History, Undo } from "./undo.js";
 import { View } from "./view.js";
 import { Zoom } from "./zoom.js";
 
-const language = chosenLanguage([...navigator.languages, document.documentElement.lang]);
+const language = chosenLanguage([document.documentElement.lang]);
 document.documentElement.lang = language;
 const t = translator(language);
 

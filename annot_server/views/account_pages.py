@@ -10,7 +10,13 @@ from werkzeug.wrappers import Response
 
 from annot_server.accounts import Account, account_of, end_sessions
 from annot_server.consent import VERSION, agree
-from annot_server.errors import PasswordRuleError, TooManyAttemptsError, WrongPasswordError
+from annot_server.errors import (
+    ForbiddenError,
+    PasswordRuleError,
+    TooManyAttemptsError,
+    WrongPasswordError,
+    marked,
+)
 from annot_server.forgetting import forget
 from annot_server.models import AuditEntry
 from annot_server.own_data import read_own_data
@@ -37,6 +43,8 @@ def account() -> Response:
 def change_password() -> Response:
     """Set a password, or another one after the old one was given; ends all other sessions."""
     this, who, new = server(), person(), request.form.get("new", "")
+    if who.panel is not None:
+        raise ForbiddenError(marked("people whom a panel sent have no password here"))
     try:
         ask_again(request.form.get("current", ""))
         check_rules(new, who.name)

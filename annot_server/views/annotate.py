@@ -7,6 +7,7 @@ import hmac
 from flask import Blueprint, redirect, render_template
 from werkzeug.wrappers import Response
 
+from annot_server.consent import VERSION
 from annot_server.quality.introduction import Readiness, introduce, readiness
 from annot_server.views.access import PEOPLE, open_to
 from annot_server.views.current import person, server
@@ -18,6 +19,8 @@ blueprint = Blueprint("annotate", __name__)
 @open_to(*PEOPLE)
 def annotate() -> str | Response:
     """Show the page on which frames are answered, to people who know what to do there."""
+    if person().consent_version != VERSION:
+        return redirect("/consent", 303)
     ready = own_readiness()
     if not ready.is_introduced:
         return redirect("/introduction", 303)

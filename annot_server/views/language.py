@@ -25,7 +25,11 @@ def speak(app: Flask) -> None:
     app.config["BABEL_DEFAULT_LOCALE"] = "en"
     Babel(app, locale_selector=wanted_language)
     app.context_processor(
-        lambda: {"page_language": language(), "languages": LANGUAGES, "here": request.full_path}
+        lambda: {
+            "page_language": language(),
+            "languages": LANGUAGES,
+            "here": request.full_path.rstrip("?"),
+        }
     )
     app.add_template_filter(lambda at: format_date(at, "long"), "day")
     app.register_blueprint(blueprint)
