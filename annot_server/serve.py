@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from gunicorn.app.base import BaseApplication
+from gunicorn.arbiter import Arbiter
 from gunicorn.workers.gthread import ThreadWorker
 
 from annot_server.app import create_app
 from annot_server.config import Home
+from annot_server.helper import Helper
 
 KEEP_ALIVE_S = 30
 """A page that sends one answer every few seconds keeps its connection."""
@@ -31,6 +33,33 @@ class Application(BaseApplication):
     def load(self) -> Any:
         """Return the application of one worker, with database connections of its own."""
         return create_app(self.home)
+
+    def run(self) -> None:
+        """Run until told to stop."""
+        Master(self).run()
+
+
+class Master(Arbiter):
+    """gunicorn's master, which keeps one process for long work beside the web workers (R11)."""
+
+    def __init__(self, app: Application) -> None:
+        self.helper = Helper(app.home)
+        super().__init__(app)
+
+    def manage_workers(self) -> None:
+        """Start what is missing; gunicorn asks every second."""
+        super().manage_workers()
+        self.helper.keep(in_child=self._leave_sockets)
+
+    def _leave_sockets(self) -> None:
+        # Or the port would stay taken, and people wait on it, while a job outlives its server.
+        for listener in self.LISTENERS:
+            listener.sock.close()
+
+    def stop(self, graceful: bool = True) -> None:
+        """End the web workers and the other process."""
+        self.helper.end()
+        super().stop(graceful)
 
 
 class Worker(ThreadWorker):
