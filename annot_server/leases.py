@@ -117,6 +117,15 @@ OWN_LEASE = select(Lease.expires_at, Lease.released_at).where(
 )
 PROLONG = update(Lease).where(Lease.id == LEASE_ID).values(expires_at=bindparam("until"))
 GIVE_BACK = PROLONG.values(released_at=bindparam("given_back_at"))
+GIVE_BACK_LATER = (
+    update(Lease)
+    .where(
+        Lease.person_id == bindparam("holder_id"),
+        Lease.id > LEASE_ID,
+        Lease.expires_at > bindparam("given_back_at"),
+    )
+    .values(released_at=bindparam("given_back_at"), expires_at=bindparam("given_back_at"))
+)
 HAND_OVER = (
     update(Slot)
     .where(Slot.id == bindparam("slot_id"))
@@ -158,8 +167,18 @@ def renew(
     return until
 
 
-def release(session: Session, *, person_id: int, lease_id: int, now: datetime) -> None:
+def release(
+    session: Session, *, person_id: int, lease_id: int, now: datetime, and_later: bool = False
+) -> None:
     """Give a lease's open frames back; giving back twice is no error.
+
+    Args:
+        session: of a write.
+        person_id: who holds it.
+        lease_id: which.
+        now: when.
+        and_later: give every live lease back that the person was given after this one, too. A page
+            that was closed while it asked for one never learned which.
 
     Raises:
         NotFoundError: the person never had it.
@@ -170,6 +189,11 @@ def release(session: Session, *, person_id: int, lease_id: int, now: datetime) -
         core(session).execute(
             GIVE_BACK,
             {"held_lease_id": lease_id, "until": min(expires_at, now), "given_back_at": now},
+        )
+    if and_later:
+        core(session).execute(
+            GIVE_BACK_LATER,
+            {"held_lease_id": lease_id, "holder_id": person_id, "given_back_at": now},
         )
 
 

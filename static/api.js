@@ -38,9 +38,10 @@ export async function call(
   }
 }
 
-/** Give a lease back while the page closes. */
-export function releaseLater(leaseId) {
-  navigator.sendBeacon(`${ROOT}/leases/${leaseId}/release`);
+/** Give a lease back while the page closes, with those given after it where `andLater`. */
+export function releaseLater(leaseId, andLater) {
+  const body = new Blob([JSON.stringify({ and_later: andLater })], { type: "application/json" });
+  navigator.sendBeacon(`${ROOT}/leases/${leaseId}/release`, body);
 }
 
 /** True where trying the same request again may help: no connection, signed out, server busy. */

@@ -22,6 +22,7 @@ export class FrameQueue {
   #leases = new Map(); // lease id -> {expiresInS, renewAt, open: frame ids without a response}
   #responded = new Set();
   #asking = null;
+  #isAsking = false; // a request for a lease is on its way
   #lastLeaseId = null;
   #hasNoSecondLease = false;
   #nothing = null; // {reason, message} of the server when it had no lease to give
@@ -112,7 +113,9 @@ export class FrameQueue {
 
   /** Give every lease back: the page is closing. */
   release() {
-    for (const leaseId of this.#leases.keys()) releaseLater(leaseId);
+    for (const leaseId of this.#leases.keys()) releaseLater(leaseId, false);
+    // Nobody will read the reply to what is being asked for now.
+    if (this.#isAsking && this.#lastLeaseId !== null) releaseLater(this.#lastLeaseId, true);
   }
 
   /** Decode the pictures that come next, and see to the next lease before this one ends. */
@@ -132,7 +135,9 @@ export class FrameQueue {
     let after = isSecond ? this.#lastLeaseId : null;
     for (let tries = 0; tries < 2; tries += 1) {
       const body = after === null ? {} : { after_lease_id: after };
+      this.#isAsking = true;
       const reply = await call("POST", "/leases", { body });
+      this.#isAsking = false;
       if (reply.status !== 200) {
         this.#trouble([401, 403].includes(reply.status) ? "signed_out" : "offline");
         return "trouble";

@@ -32,6 +32,7 @@ from annot_server.views.schemas import (
     LeaseRequestSchema,
     MeSchema,
     ProgressSchema,
+    ReleaseSchema,
     RenewedSchema,
     SkippedSchema,
     SkipSchema,
@@ -121,13 +122,20 @@ def renew_lease(lease_id: int) -> Json:
 
 @blueprint.route(f"/leases/{LEASE_ID}/release", methods=["POST"])
 @open_to(*PEOPLE, scope=ANNOTATE)
+@blueprint.arguments(ReleaseSchema(), required=False)
 @blueprint.response(204)
 @blueprint.alt_response(404, description="not your lease")
-def release_lease(lease_id: int) -> None:
-    """Give a lease back; a second time is no error."""
+def release_lease(body: Json, lease_id: int) -> None:
+    """Give a lease back, and with `and_later` those given after it; twice is no error."""
     this, who, now = server(), person(), server().now()
     this.database.write(
-        lambda session: release(session, person_id=who.person_id, lease_id=lease_id, now=now)
+        lambda session: release(
+            session,
+            person_id=who.person_id,
+            lease_id=lease_id,
+            now=now,
+            and_later=body.get("and_later", False),
+        )
     )
 
 

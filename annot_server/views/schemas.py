@@ -123,6 +123,12 @@ class LeaseRequestSchema(Schema):
     after_lease_id = Count()
 
 
+class ReleaseSchema(Schema):
+    """Nothing, or that later leases are given back as well."""
+
+    and_later = Truth()
+
+
 class HintSchema(Schema):
     """A model's suggestion."""
 

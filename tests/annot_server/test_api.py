@@ -161,6 +161,21 @@ def test_leases_are_renewed_and_given_back(project, sign_in, clock) -> None:
     assert (lost.status_code, lost.json["error"]) == (409, "lease_lost")
 
 
+def test_a_lease_is_given_back_with_those_given_after_it(project, sign_in) -> None:
+    """A page that closes while it asks for one does not know its number."""
+    for video_id in ("v1", "v2", "v3"):
+        project.add_clip(video_id=video_id)
+    client, other = sign_in("Ada"), sign_in("Bo")
+    first, others = lease(client), lease(other)
+    second = client.post("/api/v1/leases", json={"after_lease_id": first["lease_id"]}).json["lease"]
+    where = f"/api/v1/leases/{first['lease_id']}/release"
+    assert client.post(where, json={"and_later": "yes"}).status_code == 422
+    assert client.post(where, json={"and_later": True}).status_code == 204
+    for held in (first, second):
+        assert client.post(f"/api/v1/leases/{held['lease_id']}/renew").status_code == 409
+    assert other.post(f"/api/v1/leases/{others['lease_id']}/renew").status_code == 200
+
+
 def test_the_next_lease_can_be_fetched_ahead(project, sign_in) -> None:
     project.add_clip(video_id="v1")
     project.add_clip(video_id="v2")

@@ -261,19 +261,45 @@ def test_after_a_lost_lease_the_work_goes_on(annotator):
     assert frames_of(annotator.answers()) == clicked
 
 
-def test_a_closed_page_gives_its_leases_back(annotator):
-    held = (
+def leases_given_back(annotator):
+    """Wait a while until the person holds no lease; say whether that has come."""
+    sql = (
         "SELECT count(*) AS n FROM leases JOIN people ON people.id = person_id"
         " WHERE name = ? AND released_at IS NULL"
     )
-    rows = annotator.server.rows
-    assert rows(held, annotator.name)[0]["n"] > 0
-    annotator.page.goto("about:blank")
     for _ in range(100):
-        if rows(held, annotator.name)[0]["n"] == 0:
-            break
+        if annotator.server.rows(sql, annotator.name)[0]["n"] == 0:
+            return True
         annotator.page.wait_for_timeout(50)
-    assert rows(held, annotator.name)[0]["n"] == 0
+    return False
+
+
+def test_a_closed_page_gives_its_leases_back(annotator):
+    annotator.page.goto("about:blank")
+    assert leases_given_back(annotator)
+
+
+def test_a_page_closed_as_it_asks_for_a_lease_gives_that_one_back_too(annotator):
+    """The server has given it, and the page never learned of it."""
+    page = annotator.page
+    asked = []
+
+    def keep_the_second_reply(route):
+        asked.append(route.request.post_data_json)
+        reply = route.fetch()
+        if len(asked) == 1:
+            route.fulfill(response=reply)
+
+    page.route("**/leases", keep_the_second_reply)
+    page.reload()
+    annotator.wait_for_frame()
+    for _ in range(100):
+        if len(asked) == 2:
+            break
+        page.wait_for_timeout(50)
+    assert "after_lease_id" in asked[1]
+    page.goto("about:blank")
+    assert leases_given_back(annotator)
 
 
 def test_answers_given_just_before_the_page_closes_arrive(annotator):
