@@ -167,8 +167,9 @@ def account_page(
     who = person()
     with server().database.read() as db:
         data = read_own_data(db, who.person_id)
-    problem = password_problem(error)
-    page = render_template("account.html", person=who, data=data, problem=problem)
+    told = password_problem(error)
+    at = "new" if isinstance(error, PasswordRuleError) else "current"
+    page = render_template("account.html", person=who, data=data, problems={at: told})
     return answer(page, error)
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, make_response, redirect, render_template, request
+from flask import Blueprint, flash, make_response, redirect, render_template, request
+from flask_babel import gettext as _
 from flask_login import current_user
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
@@ -73,14 +74,23 @@ def show_finish() -> Response:
 @blueprint.post(FINISH_URL)
 @open_to(ANNOTATOR)
 def finish() -> Response:
-    """Finish the visit when enough was answered, or when no work is left for the person."""
+    """Finish the visit when enough was answered, or when no work is left for the person.
+
+    Whoever finds no work at all has nothing to be paid for, and returns the submission.
+    """
     this, who, now = server(), person(), server().now()
     with this.database.read() as db:
         visit = newest_visit(db, who.person_id)
     if visit is None:
         raise NotFoundError(marked("no panel sent you here"))
+    if visit.ended_as is not None or who.is_paused:
+        return redirect(FINISH_URL, 303)
     is_enough = visit.given >= this.config.panel_answers
-    if visit.ended_as is None and (is_enough or not has_work(who.person_id)):
+    if not is_enough and has_work(who.person_id):
+        flash(_("There are still frames for you."))
+    elif not visit.given:
+        flash(_("No frame is left for you. Please return the submission on the panel."))
+    else:
         this.database.write(lambda db: complete_visit(db, person_id=who.person_id, now=now))
     return redirect(FINISH_URL, 303)
 

@@ -206,6 +206,7 @@ def test_enough_answers_finish_the_visit_with_the_code(begin, server, project) -
     }
     too_early = client.post("/panel/finish", follow_redirects=True)
     assert "1 of 2 answers" in too_early.text
+    assert "There are still frames for you." in too_early.text
     assert "C0DE" not in too_early.text
     answer(client, 1)
     done = client.post("/panel/finish", follow_redirects=True)
@@ -222,6 +223,13 @@ def test_no_work_left_finishes_the_visit_too(begin, server, project) -> None:
     client = begin()
     answer(client, 1)
     assert "C0DE X" in client.post("/panel/finish", follow_redirects=True).text
+
+
+def test_no_work_at_all_gives_no_code(begin, server) -> None:
+    page = begin().post("/panel/finish", follow_redirects=True)
+    assert "No frame is left for you. Please return the submission" in page.text
+    assert "C0DE" not in page.text
+    assert status_of(server, "s1") is None
 
 
 def test_a_paused_person_gets_no_code(begin, cli, project, server) -> None:
