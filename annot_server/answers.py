@@ -133,7 +133,7 @@ def give_answer(
     }
     answer_id = new_id(core(session).execute(insert(Answer), values))
     if is_full(met.n_active + 1, met.redundancy):
-        retire(session, frame_id, now)
+        retire(session, frame_id=frame_id, width=met.width, height=met.height, now=now)
     return Given(answer_id, frame_id, met.n_given + 1, is_repeat=False)
 
 

@@ -10,7 +10,16 @@ from pathlib import Path
 import click
 
 from annot_server.audit import audit as read_audit
-from annot_server.commands import context, jobs, looking_after, panels, people, quality, tokens
+from annot_server.commands import (
+    context,
+    jobs,
+    looking_after,
+    panels,
+    people,
+    quality,
+    reviewing,
+    tokens,
+)
 from annot_server.commands.options import AS_JSON, FILE, FOLDER, NEW, ready, show
 from annot_server.config import Config, Home
 from annot_server.database import open_engine
@@ -232,6 +241,8 @@ main.add_command(context.prepare_context)
 main.add_command(looking_after.backup)
 main.add_command(looking_after.restore)
 main.add_command(jobs.work)
+for reviewing_command in reviewing.COMMANDS:
+    main.add_command(reviewing_command)
 
 if __name__ == "__main__":
     main()

@@ -11,6 +11,7 @@
         |-- AlreadyAnsweredError        409 already_answered
         |-- IdempotencyConflictError    409 idempotency_conflict
         |-- UndoExpiredError            409 undo_expired
+        |-- NotReviewableError          409 not_reviewable
         |-- InviteUsedError             410 invite_used
         |-- InviteExpiredError          410 invite_expired
         |-- PanelUrlError               400 panel_url
@@ -110,6 +111,13 @@ class UndoExpiredError(RequestError):
 
     status = 409
     code = "undo_expired"
+
+
+class NotReviewableError(RequestError):
+    """The frame is of a kind, or in a state, in which a reviewer decides nothing."""
+
+    status = 409
+    code = "not_reviewable"
 
 
 class InviteUsedError(RequestError):
