@@ -30,12 +30,13 @@ const t = translator(language);
 
 const view = new View(t);
 const keys = new Keys(view);
-const outbox = new Outbox(document.body.dataset.keptUnder, {
+const { keptUnder } = document.body.dataset;
+const outbox = new Outbox(keptUnder, {
   changed: () => standing.refresh(),
   adopted: ({ entry }) => queue.responded(entry),
   settled: (item, reply) => answering.settled(item, reply),
 });
-const tally = new Tally(() => standing.refresh());
+const tally = new Tally(keptUnder, () => standing.refresh());
 const history = new History(outbox);
 const queue = new FrameQueue(
   () => opened.then(() => outbox.passed()),

@@ -41,13 +41,14 @@ export class Answering {
     }
     this.#last = { answeredAt: how.begunAt, place };
     const { entry } = flow;
-    this.#respond(outbox.add("answer", entry, { point, details: this.#details(entry, how) }));
+    const details = this.#details(entry, how);
+    this.#respond(outbox.add("answer", entry, { point, details }), details.ms_taken);
   }
 
   skip(reason, comment) {
     const { flow, outbox } = this.#page;
     if (!flow.isArmed) return;
-    this.#respond(outbox.add("skip", flow.entry, comment ? { reason, comment } : { reason }));
+    this.#respond(outbox.add("skip", flow.entry, comment ? { reason, comment } : { reason }), null);
   }
 
   /** Act on what the server has said of a response, this page's or an earlier one's. */
@@ -80,13 +81,14 @@ export class Answering {
   }
 
   /** What every response does: mark it, remember it for undo, bring the next frame. */
-  #respond(item) {
-    const { flow, view, queue, history } = this.#page;
+  #respond(item, msTaken) {
+    const { flow, view, queue, history, tally, t } = this.#page;
     this.#late = 0;
     flow.enter("answered");
     view.showAnswer(item.point);
     queue.responded(item.entry);
     history.add(item);
+    if (tally.responded(msTaken)) view.say(t("batch_done", { n: tally.batch.size }));
     setTimeout(() => {
       if (flow.phase === "answered") flow.advance();
     }, MARK_MS);

@@ -23,6 +23,7 @@ export class Standing {
   refresh() {
     const { flow, view, outbox, history, tally } = this.#page;
     view.showProgress({ entry: flow.entry, given: tally.given + outbox.answers });
+    this.#showBatch();
     const isWaiting = flow.phase === "loading";
     const trouble = outbox.trouble ?? (isWaiting ? this.#queueTrouble : null);
     if (outbox.isOpen) this.#showUnsent(trouble);
@@ -33,20 +34,39 @@ export class Standing {
   }
 
   #showUnsent(trouble) {
-    const { view, outbox, t } = this.#page;
+    const { view, outbox, tally, t } = this.#page;
     const n = outbox.size;
     document.body.dataset.unsent = n;
     view.showSaved(n === 0, outbox.trouble === null);
-    const kept = t(outbox.isDurable ? "kept_device" : "kept_page", { n });
-    // Where the answers outlive the page, signing in may take its place.
-    const signIn = SIGN_IN_HELPS.has(trouble) ? { isNewTab: !outbox.isDurable } : null;
-    view.saySteadily(trouble && n > 0 ? t(trouble, { kept }) : "", signIn);
+    if (trouble !== null && n > 0) {
+      const kept = t(outbox.isDurable ? "kept_device" : "kept_page", { n });
+      view.saySteadily(t(trouble, { kept }), { isWarning: true, link: this.#signIn(trouble) });
+    } else if (tally.finishUrl !== null) {
+      const link = { href: tally.finishUrl, words: t("finish") };
+      view.saySteadily(t("share_done", { n: tally.batch.size }), { link });
+    } else {
+      view.saySteadily(tally.isBreakDue ? t("take_a_break") : "");
+    }
+  }
+
+  /** A link to signing in where that helps; where the answers outlive the page, it may go. */
+  #signIn(trouble) {
+    const { outbox, t } = this.#page;
+    if (!SIGN_IN_HELPS.has(trouble)) return null;
+    return { href: "/sign-in", words: t("sign_in"), isNewTab: !outbox.isDurable };
+  }
+
+  #showBatch() {
+    const { view, tally, t } = this.#page;
+    const { size, done, minutesLeft } = tally.batch;
+    const left = minutesLeft === null ? "" : t("batch_left", { n: minutesLeft });
+    view.showBatch({ size, done, words: `${t("batch", { done, size })}${left}` });
   }
 
   #showWaiting(trouble) {
     const { view, outbox, t } = this.#page;
     if (trouble !== null && trouble !== "failing") {
-      view.showPanel({ text: t(`waiting_${trouble}`) });
+      view.showPanel({ text: t(`waiting_${trouble}`), link: this.#signIn(trouble) });
     } else if (document.body.dataset.frame) {
       view.showPanel({ text: t("waiting") });
     } else {
@@ -61,10 +81,14 @@ export class Standing {
 
   #showDone() {
     const { view, tally, t } = this.#page;
+    const pace = tally.medianMs;
+    const seconds = new Intl.NumberFormat(document.documentElement.lang, {
+      maximumFractionDigits: 1,
+    }).format(pace / 1000);
     view.showPanel({
       title: t("done_title"),
       text: t("done_text", { n: tally.given }),
-      hint: t("done_hint"),
+      hint: pace === null ? t("done_hint") : `${t("done_pace", { seconds })} ${t("done_hint")}`,
       isDone: true,
     });
   }

@@ -97,8 +97,9 @@ export class Undo {
   }
 
   async #reopen(item, lease) {
-    const { flow, view, queue, history, t } = this.#page;
+    const { flow, view, queue, history, tally, t } = this.#page;
     history.remove(item);
+    tally.tookBack();
     const entry = await queue.reopen(item.entry, lease);
     if (flow.entry !== null) queue.putBack(flow.entry);
     flow.show(entry);

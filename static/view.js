@@ -11,8 +11,7 @@ export class View {
   #t;
   #picture = null;
   #messageTimer = null;
-  #standing = "";
-  #signIn = document.createElement("a");
+  #standing = { text: "" };
   #slowTimer = null;
 
   constructor(t) {
@@ -25,8 +24,6 @@ export class View {
       element.setAttribute("aria-label", t(element.dataset.label));
       if (element instanceof HTMLButtonElement) element.title = tooltip(element, t);
     }
-    this.#signIn.href = "/sign-in";
-    this.#signIn.textContent = t("sign_in");
     new ResizeObserver(() => this.#fit()).observe(this.stage);
   }
 
@@ -95,12 +92,16 @@ export class View {
   }
 
   /** Show words where the frame would be. */
-  showPanel({ title = "", text = "", hint = "", isDone = false }) {
+  showPanel({ title = "", text = "", hint = "", link = null, isDone = false }) {
     const lines = { "panel-title": title, "panel-text": text, "panel-hint": hint };
     for (const [id, words] of Object.entries(lines)) {
       setText(byId(id), words);
       byId(id).hidden = words === "";
     }
+    byId("panel-link").hidden = link === null;
+    byId("panel-link").href = link?.href ?? "";
+    byId("panel-link").target = link?.isNewTab ? "_blank" : "";
+    setText(byId("panel-link"), link?.words ?? "");
     byId("look-again").hidden = !isDone;
     this.frame.hidden = true;
     this.panel.hidden = false;
@@ -135,6 +136,15 @@ export class View {
     setText(byId("progress"), parts.join(" · "));
   }
 
+  /** A thin bar over the page; its words are for who rests on it, or listens. */
+  showBatch({ size, done, words }) {
+    const bar = byId("batch");
+    if (bar.title === words) return;
+    bar.max = size;
+    bar.value = done;
+    bar.ariaLabel = bar.title = words;
+  }
+
   /**
    * Show whether all is saved. "Saved" goes at once when something is not, "Saving" comes after a
    * while only: words that change with every click are not calm.
@@ -153,10 +163,10 @@ export class View {
   /** A quiet note under the frame, for a few seconds. */
   say(text) {
     clearTimeout(this.#messageTimer);
-    this.#message(text, false);
+    this.#message({ text });
     this.#messageTimer = setTimeout(() => {
       this.#messageTimer = null;
-      this.#message(this.#standing, true);
+      this.#message(this.#standing);
     }, MESSAGE_MS);
   }
 
@@ -165,18 +175,16 @@ export class View {
     if (byId("message").textContent !== text) return;
     clearTimeout(this.#messageTimer);
     this.#messageTimer = null;
-    this.#message(this.#standing, true);
+    this.#message(this.#standing);
   }
 
   /**
    * A note that stands as long as it is true; "" takes it away.
-   * @param signIn {isNewTab} adds a link to signing in.
+   * @param options {isWarning; link: {href, words, isNewTab}, put after the text}
    */
-  saySteadily(text, signIn = null) {
-    this.#standing = text;
-    this.#signIn.hidden = signIn === null;
-    this.#signIn.target = signIn?.isNewTab ? "_blank" : "_self";
-    if (this.#messageTimer === null) this.#message(text, true);
+  saySteadily(text, { isWarning = false, link = null } = {}) {
+    this.#standing = { text, isWarning, link };
+    if (this.#messageTimer === null) this.#message(this.#standing);
   }
 
   openDialog(id) {
@@ -193,13 +201,13 @@ export class View {
     byId("saved").classList.toggle("pending", !isSaved);
   }
 
-  #message(text, isSteady) {
+  #message({ text, isWarning = false, link = null }) {
     const message = byId("message");
-    const hasLink = isSteady && text !== "" && !this.#signIn.hidden;
-    const parts = hasLink ? [`${text} `, this.#signIn] : [text];
-    const words = parts.map((part) => part.textContent ?? part).join("");
-    if (message.textContent !== words) message.replaceChildren(...parts);
-    message.classList.toggle("warning", isSteady && text !== "");
+    const words = link === null ? text : `${text} ${link.words}`;
+    if (message.textContent !== words) {
+      message.replaceChildren(...(link === null ? [text] : [`${text} `, newLink(link)]));
+    }
+    message.classList.toggle("warning", isWarning);
   }
 
   #place(id, point) {
@@ -223,6 +231,14 @@ export class View {
     this.frame.style.width = `${size.width}px`;
     this.frame.style.height = `${size.height}px`;
   }
+}
+
+function newLink({ href, words, isNewTab = false }) {
+  const link = document.createElement("a");
+  link.href = href;
+  link.textContent = words;
+  if (isNewTab) link.target = "_blank";
+  return link;
 }
 
 /** A button's name and its keys, for who rests on it with the pointer. */
