@@ -19,6 +19,7 @@ function show(number, { isByPerson = true } = {}) {
   byId("back").disabled = number === 0;
   byId("forward").hidden = isLast;
   byId("to-end").hidden = isLast;
+  byId("steering").dataset.last = isLast;
   byId("position").textContent = card.dataset.stepLabel
     .replace("{number}", number + 1)
     .replace("{total}", steps.length);

@@ -167,10 +167,6 @@ def read_progress(session: Session, *, person_id: int, config: Config, now: date
     """Return where a person stands, with the frame to answer next, if any."""
     person = session.get_one(Person, person_id)
     known = _known(session)
-    if person.qualified_at is not None:
-        return Progress(PASSED, attempts=config.qualification_attempts)
-    if not is_to_qualify(session, person):
-        return Progress(OFF, attempts=config.qualification_attempts)
     answers = _answers(session, person_id)
     attempt, ended_at = _attempt(answers)
     here = [answer for answer in answers if answer.attempt == attempt]
@@ -179,6 +175,10 @@ def read_progress(session: Session, *, person_id: int, config: Config, now: date
         "n_answered": len(here),
         "n_right": sum(answer.is_right for answer in here),
     }
+    if person.qualified_at is not None:
+        return Progress(PASSED, attempt, **counts)
+    if not is_to_qualify(session, person):
+        return Progress(OFF, attempt, **counts)
     if ended_at is not None:
         if attempt >= config.qualification_attempts:
             return Progress(FAILED, attempt, **counts)

@@ -103,17 +103,16 @@ def people_report(session: Session, *, window: int) -> list[PersonReport]:
     answers = _read_answers(session)
     agreement = _agreement(session, answers)
     gold = _gold_results(session)
-    skips: dict[int, int] = dict(
-        session.execute(
+    skips = {
+        person_id: n
+        for person_id, n in session.execute(
             select(Skip.person_id, func.count())
             .join(Frame, Frame.id == Skip.frame_id)
             .join(Clip, Clip.clip_id == Frame.clip_id)
             .where(Skip.undone_at.is_(None), Clip.is_gold.is_(False))
             .group_by(Skip.person_id)
         )
-        .tuples()
-        .all()
-    )
+    }
     by_person = _rows_by_value(answers.person)
     people = session.execute(
         select(Person.id, Person.name, Person.role, Person.paused_at, Person.paused_reason)
@@ -263,6 +262,8 @@ def _gold_results(session: Session) -> dict[int, list[Result]]:
 
 def _rows_by_value(values: Ints) -> dict[int, Ints]:
     """Return where each value stands."""
+    if not len(values):
+        return {}
     order = np.argsort(values, kind="stable")
     found, starts = np.unique(values[order], return_index=True)
     return dict(zip(found.tolist(), np.split(order, starts[1:]), strict=True))
