@@ -28,7 +28,8 @@ _OF_DAY = (
     Answer.created_at < bindparam("end"),
 )
 COUNT_OF_DAY = select(func.count()).select_from(Answer).where(*_OF_DAY)
-_TIME_BIN = (Answer.ms_taken // literal_column(str(BIN_MS))).label("time_bin")
+# Both databases divide whole numbers to whole ones; SQLite has no FLOOR for times not recorded.
+_TIME_BIN = Answer.ms_taken.op("/")(literal_column(str(BIN_MS))).label("time_bin")
 TIMES_OF_DAY = (
     select(_TIME_BIN, func.count(), func.count(Answer.x), func.sum(Answer.ms_taken))
     .where(*_OF_DAY)
