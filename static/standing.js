@@ -85,8 +85,10 @@ export class Standing {
     const seconds = new Intl.NumberFormat(document.documentElement.lang, {
       maximumFractionDigits: 1,
     }).format(pace / 1000);
+    const finishUrl = tally.finishEarlyUrl;
     view.showPanel({
       title: t("done_title"),
+      link: finishUrl && { href: finishUrl, words: t("finish") },
       text: t("done_text", { n: tally.given }),
       hint: pace === null ? t("done_hint") : `${t("done_pace", { seconds })} ${t("done_hint")}`,
       isDone: true,

@@ -70,6 +70,11 @@ export class Tally {
     return isEnough ? this.#visit.finish_url : null;
   }
 
+  /** The same where no frame is left for them: nobody waits for frames that do not come. */
+  get finishEarlyUrl() {
+    return this.#visit?.finish_url ?? null;
+  }
+
   /** Whether the person has worked for long enough that a break would do them good. */
   get isBreakDue() {
     const { breakSince } = this.#state;
