@@ -10,7 +10,9 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, and_, func, select
 from sqlalchemy.orm import Session
 
-from annot_server.models import ANSWER_IS_ACTIVE, Action, Answer, Clip, Frame, Video
+from annot_server.errors import NotFoundError
+from annot_server.leases import lock_frames
+from annot_server.models import ANSWER_IS_ACTIVE, Action, Answer, AuditEntry, Clip, Frame, Video
 from dataset_builder.geometry import Point
 
 SPLIT, SCATTERED, SETTLED = "split", "scattered", "settled"
@@ -73,7 +75,7 @@ def read_queue(
 
 def _conditions(kind: str, words: str) -> list[ColumnElement[bool]]:
     conditions = [
-        Frame.disagreement.is_not(None),
+        Frame.disagreement > 0,
         Frame.settled_at.is_not(None) if kind == SETTLED else Frame.settled_at.is_(None),
     ]
     if kind == SPLIT:
@@ -128,3 +130,20 @@ def _queued(row: Any, clicks: dict[int, list[Point]]) -> QueuedFrame:
         settled_at=frame.settled_at,
         clicks=tuple(clicks.get(frame.id, ())),
     )
+
+
+def unsettle(session: Session, *, frame_id: int, by_person_id: int | None, now: datetime) -> None:
+    """Take back that a frame's disagreement may stay; nothing changes where nobody said so.
+
+    Raises:
+        NotFoundError: there is no such frame.
+    """
+    lock_frames(session, [frame_id])
+    frame = session.get(Frame, frame_id, populate_existing=True)
+    if frame is None:
+        raise NotFoundError(f"there is no frame {frame_id}", frame_id)
+    if frame.settled_at is not None:
+        frame.settled_at = None
+        session.add(
+            AuditEntry(at=now, person_id=by_person_id, what="unsettle", subject=f"frame {frame_id}")
+        )

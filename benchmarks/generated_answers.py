@@ -6,12 +6,12 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from itertools import combinations
 from typing import Any
 
 import numpy as np
 
-from dataset_builder.geometry import Point, distance
+from annot_server.agreement import summarise
+from dataset_builder.geometry import Point
 
 NOT_VISIBLE = 0.19
 OPEN_CLIPS, PARTIAL_CLIPS = 0.02, 0.03
@@ -77,10 +77,19 @@ class Drawn:
             for lease, when in zip(leases, at, strict=True):
                 lease["created_at"] = start + timedelta(days=float(when))
                 lease["expires_at"] = lease["created_at"] + timedelta(minutes=5)
-        for lease in self.leases:
-            lease.pop("elapsed_s", None)
+        self._number_leases()
         self._date_answers()
         self._retire()
+
+    def _number_leases(self) -> None:
+        """Number the leases by their time, as a server would have."""
+        self.leases.sort(key=lambda lease: lease["created_at"])
+        number = {lease["id"]: n for n, lease in enumerate(self.leases, 1)}
+        for lease in self.leases:
+            lease.pop("elapsed_s", None)
+            lease["id"] = number[lease["id"]]
+        for row in [*self.lease_frames, *self.answers, *self.skips]:
+            row["lease_id"] = number[row["lease_id"]]
 
     def _date_answers(self) -> None:
         created = {lease["id"]: lease["created_at"] for lease in self.leases}
@@ -122,13 +131,8 @@ AGREEMENT = ("n_clicks", "n_not_visible", "n_close", "pairwise_distance", "disag
 def agreement_of(rows: Sequence[Row], size: tuple[int, int]) -> Row:
     """Return the columns that a frame gets when it retires, by the server's own function."""
     clicks = [Point(row["x"], row["y"]) for row in rows if row["x"] is not None]
-    pairs = [distance(a, b, *size) for a, b in combinations(clicks, 2)]
-    apart = sum(pairs) / len(pairs) if pairs else None
-    n_hidden = len(rows) - len(clicks)
-    near = max((sum(distance(a, b, *size) <= 0.05 for b in clicks) for a in clicks), default=0)
-    split = 4 * n_hidden * len(clicks) / max(1, len(rows)) ** 2
-    values = (len(clicks), n_hidden, near, apart, max(min(1, 3 * (apart or 0)), split))
-    return dict(zip(AGREEMENT, values, strict=True))
+    found = summarise(clicks, len(rows) - len(clicks), *size)
+    return {name: getattr(found, name) for name in AGREEMENT}
 
 
 def draw_answers(

@@ -8,6 +8,7 @@ import uPlot from "./vendor/uplot/uPlot.esm.js";
 const HEIGHT_PX = 240;
 const FONT = "12px system-ui, sans-serif";
 const DAY_S = 86400;
+const STEPS = [0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100];
 
 /** Draw every `[data-chart]` of the page, and keep them in step with its colours and width. */
 export function drawCharts(page) {
@@ -51,6 +52,7 @@ export function readTable(table) {
   const heads = [...table.tHead.rows[0].cells].slice(1);
   return {
     isTime,
+    first: table.tHead.rows[0].cells[0].textContent.trim(),
     xs: rows.map(({ dataset }) => (isTime ? Date.parse(dataset.x) / 1000 : Number(dataset.x))),
     columns: heads.map((head, n) => ({
       name: head.textContent.trim(),
@@ -74,7 +76,7 @@ function stepOf(xs, fallback) {
   return xs.length > 1 ? xs[1] - xs[0] : fallback;
 }
 
-function options(kind, { xs, isTime, columns }, width) {
+function options(kind, { first, xs, isTime, columns }, width) {
   const colours = readColours();
   const isBars = kind === "bars" || kind === "columns";
   const step = stepOf(xs, isTime ? DAY_S : 1);
@@ -97,11 +99,11 @@ function options(kind, { xs, isTime, columns }, width) {
       y: { range: (_, low, high) => [0, high > 0 ? high * 1.08 : 1] },
     },
     axes: [
-      { ...axis, space: 64, values: isTime ? dayLabels : undefined },
+      { ...axis, space: 64, values: isTime ? dayLabels : undefined, incrs: isTime ? undefined : STEPS },
       { ...axis, size: 56, values: (_, ticks) => ticks.map(short) },
     ],
     series: [
-      { label: isTime ? "Day" : "From", value: (_, x) => (x === null ? "–" : shownX(x, isTime, kind, step)) },
+      { label: kind === "columns" ? `${first} from` : first, value: (_, x) => (x === null ? "–" : shownX(x, isTime, kind, step)) },
       ...columns.map((column, n) => seriesOf(kind, column, n, colours, isBars)),
     ],
     bands: kind === "band" ? [{ series: [2, 1], fill: colours.soft }] : undefined,

@@ -5,3 +5,6 @@ import { listenToKeys } from "./review_keys.js";
 
 drawCharts(document);
 listenToKeys(document);
+
+// On a narrow screen the pages' names scroll sideways: begin where the reader is.
+document.querySelector(".rooms [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });

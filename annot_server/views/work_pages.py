@@ -9,7 +9,10 @@ from urllib.parse import urlencode
 
 from flask import Blueprint, render_template, request
 
-from annot_server.listing import Wish, listed
+from annot_server.agreement_overview import read_agreement
+from annot_server.audit_log import kinds_of_change, read_log
+from annot_server.figures import newest_figures
+from annot_server.listing import Wish, listed, paged
 from annot_server.models import MAINTAINER, REVIEWER
 from annot_server.pace import count_days, estimate, read_days
 from annot_server.progress import ActionProgress, VideoProgress, progress_of, read_clips
@@ -104,3 +107,32 @@ def pace() -> str:
     with server().database.read() as session:
         days = read_days(session)
     return render_template("maintain_pace.html", days=days)
+
+
+@blueprint.get("/maintain/agreement")
+@open_to(MAINTAINER)
+def agreement() -> str:
+    """Show how well people agree, and how far hints pull."""
+    with server().database.read() as session:
+        overview = read_agreement(session)
+        figures = newest_figures(session)
+    return render_template("maintain_agreement.html", overview=overview, figures=figures)
+
+
+@blueprint.get("/maintain/audit")
+@open_to(MAINTAINER)
+def audit_page() -> str:
+    """Show whether the promises hold, and who changed what."""
+    wish = Wish.of(request.args, sort="")
+    what = request.args.get("what", "")
+    with server().database.read() as session:
+        lines, total = read_log(session, what=what, words=wish.words, page=wish.page, size=ROWS)
+        kinds = kinds_of_change(session)
+        figures = newest_figures(session)
+    return render_template(
+        "maintain_audit.html",
+        listing=paged(lines, total, wish, ROWS),
+        what=what,
+        kinds=kinds,
+        figures=figures,
+    )
