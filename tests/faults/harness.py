@@ -158,6 +158,7 @@ def open_tabs(running: Site, ledger: Ledger, seed: int) -> list[Tab]:
 
 def supply(running: Site) -> None:
     """Bring clips until there is enough to do, while people work and the server runs."""
+    running.wait_for_database()
     while n_open_answers(running.behind.database.engine) < OPEN_ANSWERS:
         running.add_clips(1)
 

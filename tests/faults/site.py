@@ -12,13 +12,16 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 
 from sqlalchemy import select
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session
 
 from annot_server.config import Config, Home
 from annot_server.imports import ClipSettings, store_clips
@@ -171,12 +174,30 @@ class Site:
             row = ClipRow(2, video_id, Segment(0, CLIP_FRAMES), "crack egg")
             images = tuple(FrameImage(s, float(s), sha) for s in range(CLIP_FRAMES))
             cut = VideoFrames(Video(video_id, 640, 480, 100.0, sha), images, "test", "test", ())
-            self.behind.database.write(
-                lambda session, cut=cut, row=row: store_clips(
-                    session, cut, [row], ClipSettings(), redundancy=REDUNDANCY, hint_quota=0
-                )
+            store = partial(
+                store_clips,
+                cut=cut,
+                rows=[row],
+                settings=ClipSettings(),
+                redundancy=REDUNDANCY,
+                hint_quota=0,
             )
+            while not self._writes(store):
+                time.sleep(0.05)
         return n * CLIP_FRAMES
+
+    def wait_for_database(self) -> None:
+        """Wait until the database answers, after a crash of its own."""
+        while not self._writes(lambda session: session.execute(select(1))):
+            time.sleep(0.05)
+
+    def _writes(self, work: Callable[[Session], object]) -> bool:
+        """Write behind the server's back; say whether the database was there for it."""
+        try:
+            self.behind.database.write(work)
+        except OperationalError:
+            return False
+        return True
 
     def visitor(self, name: str) -> Visitor:
         """Return a new person who has joined by an invite link and been through the training."""
