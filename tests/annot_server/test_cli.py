@@ -92,6 +92,7 @@ def test_the_options_are_these() -> None:
         "token": [],
         "upgrade": [],
         "withdraw-gold": ["--action", "--json", "--second", "video_id"],
+        "work": ["--until-idle"],
     }
 
 

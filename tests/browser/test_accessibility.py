@@ -45,6 +45,7 @@ VALUES = {
     "name": lambda _: "prolific",
     "clip_id": lambda server: server.rows("SELECT clip_id FROM clips ORDER BY 1")[0]["clip_id"],
     "second": lambda _: 1,
+    "person_id": lambda server: server.rows("SELECT id FROM people ORDER BY 1")[0]["id"],
 }
 
 
