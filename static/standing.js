@@ -34,7 +34,7 @@ export class Standing {
   }
 
   #showUnsent(trouble) {
-    const { view, outbox, tally, t } = this.#page;
+    const { flow, view, outbox, tally, t } = this.#page;
     const n = outbox.size;
     document.body.dataset.unsent = n;
     view.showSaved(n === 0, outbox.trouble === null);
@@ -45,7 +45,7 @@ export class Standing {
       const link = { href: tally.finishUrl, words: t("finish") };
       view.saySteadily(t("share_done", { n: tally.batch.size }), { link });
     } else {
-      view.saySteadily(tally.isBreakDue ? t("take_a_break") : "");
+      view.saySteadily(tally.isBreakDue && flow.entry ? t("take_a_break") : "");
     }
   }
 
@@ -76,7 +76,7 @@ export class Standing {
 
   #showPaused() {
     const { flow, view, t } = this.#page;
-    view.showPanel({ title: t("paused_title"), text: flow.message ?? "", isDone: true });
+    view.showPanel({ title: t("paused_title"), text: flow.message ?? "", mayLookAgain: true });
   }
 
   #showDone() {
@@ -91,7 +91,7 @@ export class Standing {
       link: finishUrl && { href: finishUrl, words: t("finish") },
       text: t("done_text", { n: tally.given }),
       hint: pace === null ? t("done_hint") : `${t("done_pace", { seconds })} ${t("done_hint")}`,
-      isDone: true,
+      mayLookAgain: true,
     });
   }
 }

@@ -92,7 +92,7 @@ export class View {
   }
 
   /** Show words where the frame would be. */
-  showPanel({ title = "", text = "", hint = "", link = null, isDone = false }) {
+  showPanel({ title = "", text = "", hint = "", link = null, mayLookAgain = false }) {
     const lines = { "panel-title": title, "panel-text": text, "panel-hint": hint };
     for (const [id, words] of Object.entries(lines)) {
       setText(byId(id), words);
@@ -102,7 +102,7 @@ export class View {
     byId("panel-link").href = link?.href ?? "";
     byId("panel-link").target = link?.isNewTab ? "_blank" : "";
     setText(byId("panel-link"), link?.words ?? "");
-    byId("look-again").hidden = !isDone;
+    byId("look-again").hidden = !mayLookAgain;
     this.frame.hidden = true;
     this.panel.hidden = false;
   }
@@ -154,9 +154,9 @@ export class View {
     if (isSaved || !isGoingWell) {
       clearTimeout(this.#slowTimer);
       this.#slowTimer = null;
-      this.#saved(isSaved);
+      this.#saved(isSaved ? "saved" : "unsaved");
     } else {
-      this.#slowTimer ??= setTimeout(() => this.#saved(false), SLOW_MS);
+      this.#slowTimer ??= setTimeout(() => this.#saved("saving"), SLOW_MS);
     }
   }
 
@@ -195,10 +195,10 @@ export class View {
     return document.querySelector("dialog[open]") !== null;
   }
 
-  #saved(isSaved) {
-    setText(byId("saved"), this.#t(isSaved ? "saved" : "saving"));
+  #saved(how) {
+    setText(byId("saved"), this.#t(how));
     byId("saved").classList.remove("unsure");
-    byId("saved").classList.toggle("pending", !isSaved);
+    byId("saved").classList.toggle("pending", how !== "saved");
   }
 
   #message({ text, isWarning = false, link = null }) {
