@@ -129,10 +129,10 @@ def import_clips(
 @main.command()
 @click.option("--host", default="127.0.0.1", show_default=True)
 @click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True)
-@click.option("--workers", type=click.IntRange(1), default=1, show_default=True)
+@click.option("--workers", type=click.IntRange(1), help="One a processor, up to 4, if absent.")
 @click.option("--threads", type=click.IntRange(1), default=8, show_default=True, help="A worker.")
 @click.pass_obj
-def run(home: Home, *, host: str, port: int, workers: int, threads: int) -> None:
+def run(home: Home, *, host: str, port: int, workers: int | None, threads: int) -> None:
     """Serve the pages and the API until interrupted."""
     ready(home).database.close()
     from annot_server.serve import serve  # noqa: PLC0415 - gunicorn runs on POSIX systems only
@@ -235,8 +235,8 @@ for people_command in people.COMMANDS:
     main.add_command(people_command)
 main.add_command(tokens.token)
 main.add_command(panels.panel_status)
-main.add_command(quality.import_gold)
-main.add_command(quality.withdraw_gold)
+for quality_command in quality.COMMANDS:
+    main.add_command(quality_command)
 main.add_command(context.prepare_context)
 main.add_command(looking_after.backup)
 main.add_command(looking_after.restore)

@@ -154,7 +154,11 @@ class Database:
         """
         for attempt in range(1, WRITE_ATTEMPTS + 1):
             try:
-                with self._one_writer, Session(self.engine) as session, session.begin():
+                with (
+                    self._one_writer,
+                    Session(self.engine, expire_on_commit=False) as session,
+                    session.begin(),
+                ):
                     _begin_writing(session)
                     return work(session)
             except DBAPIError as error:

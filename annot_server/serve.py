@@ -1,7 +1,13 @@
-"""Run the application under gunicorn: threads in each worker, one worker by default (R12)."""
+"""Run the application under gunicorn: a worker for each processor, threads in each (R12).
+
+Python runs one thread of a process at a time; several workers use several processors, and on SQLite
+their writes stand in one line (see `database`).
+"""
 
 from __future__ import annotations
 
+import os
+import sys
 from typing import Any
 
 from gunicorn.app.base import BaseApplication
@@ -12,6 +18,10 @@ from annot_server.app import create_app
 from annot_server.config import Home
 from annot_server.helper import Helper
 
+MAX_DEFAULT_WORKERS = 4
+SWITCH_INTERVAL_S = 0.0005
+"""How long a busy thread may keep another one waiting: after each of its statements, the one that
+holds SQLite's writing lock has to get Python's back, and everybody waits with it."""
 KEEP_ALIVE_S = 30
 """A page that sends one answer every few seconds keeps its connection."""
 
@@ -32,6 +42,7 @@ class Application(BaseApplication):
 
     def load(self) -> Any:
         """Return the application of one worker, with database connections of its own."""
+        sys.setswitchinterval(SWITCH_INTERVAL_S)
         return create_app(self.home)
 
     def run(self) -> None:
@@ -77,11 +88,17 @@ class Worker(ThreadWorker):
         return False
 
 
-def serve(home: Home, *, host: str, port: int, workers: int, threads: int) -> None:
+def default_workers() -> int:
+    """Return one worker for each processor that this process may use, up to four."""
+    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return min(MAX_DEFAULT_WORKERS, usable or 1)
+
+
+def serve(home: Home, *, host: str, port: int, workers: int | None, threads: int) -> None:
     """Serve until the process is told to stop."""
     options = {
         "bind": f"{host}:{port}",
-        "workers": workers,
+        "workers": workers or default_workers(),
         "worker_class": Worker,
         "threads": threads,
         "keepalive": KEEP_ALIVE_S,

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import fcntl
+import os
 import sqlite3
 
 import pytest
@@ -114,6 +116,33 @@ def test_a_sqlite_writer_takes_the_lock_when_it_begins(server, database) -> None
         other.close()
 
     database.write(work)
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_sqlite_writers_of_other_processes_stand_in_the_same_line(server, database) -> None:
+    """Another process has the lock's file open for itself, as this test does."""
+    path = f"{database.engine.url.database}-writer"
+
+    def is_free() -> bool:
+        other = os.open(path, os.O_RDWR)
+        try:
+            fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        finally:
+            os.close(other)
+        return True
+
+    assert database.write(lambda _: is_free()) is False
+    assert is_free()
+
+
+def test_one_statement_can_be_looked_at_by_itself(server, database) -> None:
+    database.write(lambda session: add_person(session, server))
+    found = database.look(text("SELECT name FROM people WHERE name = :name"), {"name": "Ada"})
+    assert found is not None
+    assert found.name == "Ada"
+    assert database.look(text("SELECT name FROM people WHERE name = :name"), {"name": "B"}) is None
 
 
 @pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
