@@ -4,8 +4,8 @@
     python examples/known_answers.py open/truth qualification.csv --frames 10 --not-visible 2 \
         --but-not hidden.csv
 
-Frames are drawn by `--seed` from all clips; no two are neighbours in one clip. The last line
-printed is one JSON object.
+Frames are drawn by `--seed` from all clips, neighbours only where there are no others left: one
+tells the other. The last line printed is one JSON object.
 """
 
 from __future__ import annotations
@@ -49,14 +49,15 @@ def draw(
     """Return rows in a random order, so many with and without a point, as far as there are."""
     left = dict(wanted)
     drawn = []
-    for index in rng.permutation(len(rows)):
-        row = rows[index]
-        near = {(row[0], row[1] + step) for step in (-1, 0, 1)}
-        is_visible = row[3] != ""
-        if left[is_visible] > 0 and not near & taken:
-            left[is_visible] -= 1
-            taken.add(row[:2])
-            drawn.append(row)
+    for reach in (1, 0):
+        for index in rng.permutation(len(rows)):
+            row = rows[index]
+            near = {(row[0], row[1] + step) for step in range(-reach, reach + 1)}
+            is_visible = row[3] != ""
+            if left[is_visible] > 0 and not near & taken:
+                left[is_visible] -= 1
+                taken.add(row[:2])
+                drawn.append(row)
     return drawn
 
 

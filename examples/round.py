@@ -3,7 +3,8 @@
     python examples/round.py demo-run --seed 0 [--once] [--small]
 
 Renders a world, imports its held-out videos, lets a simulated crowd of nine answer over HTTP while
-the model trains on the narrated videos, takes the snapshot, builds and verifies the release,
+the model trains on the narrated videos, each after a qualification and with hidden frames of known
+answers among the rest, takes the snapshot, builds and verifies the release,
 evaluates the model on the crowd's release and on the exact truth, suggests centres for the open
 videos and lets the crowd answer some of those frames with the hints. Then it serves the pages and
 prints invite links; with `--once` it stops before that. The last line is one JSON object. `--small`
@@ -32,6 +33,7 @@ from typing import Any
 HERE = Path(__file__).parent
 BIN = Path(sys.executable).parent
 N_PEOPLE = 9
+GOLD_PART = "validation"
 UNDO_WINDOW_S = 60
 SMALL_WORLD = ("--train", 4, "--validation", 1, "--held-out", 2, "--open", 1)
 SMALL_TRAINING = ("--set", "training.steps=20", "--set", "training.batch=4")
@@ -100,11 +102,12 @@ class Round:
         return str(json.loads(self.server(*arguments))["url"])
 
     def crowd(self, url: str, truth: Path, people: range, seed: int) -> dict[str, Any]:
-        """Let some people answer everything that `truth` knows."""
+        """Let some people answer everything that `truth` knows, and known frames on the way."""
         links = self.folder / f"invites-{people.start}.txt"
         lines = [self.invite(f"Person {i + 1}", "annotator", url) + "\n" for i in people]
         links.write_text("".join(lines), encoding="utf-8")
         arguments = ("--server", url, "--truth", truth, "--invites", links, "--seed", seed)
+        arguments += ("--truth", self.world / GOLD_PART / "truth")
         out = self.run("python", HERE / "simulated_crowd.py", *arguments)
         return dict(json.loads(out.splitlines()[-1]))
 
@@ -186,6 +189,24 @@ class Round:
             "prelabels": imported["imported"],
             "crowd_spread_px": crowd["spread_px"],
             "answers_per_s": round(crowd["answers"] / crowd["seconds"], 1),
+            "gold": self.gold(crowd),
+        }
+
+    def gold(self, crowd: dict[str, Any]) -> dict[str, Any]:
+        """Return what known answers say of the first crowd, whose last person is careless."""
+        scores = {row["name"]: row for row in json.loads(self.server("scores", "--json"))}
+        people = [scores[f"Person {n + 1}"] for n in range(N_PEOPLE)]
+        careless = people.pop()
+        n_gold = sum(person["gold_answers"] for person in people)
+        n_right = sum((person["gold_right"] or 0) * person["gold_answers"] for person in people)
+        return {
+            "questions": crowd["questions"],
+            "unqualified": crowd["unqualified"],
+            "answers": n_gold + careless["gold_answers"],
+            "right_careful": round(n_right / n_gold, 3) if n_gold else None,
+            "right_careless": careless["gold_right"],
+            "careless_is_paused": careless["paused_at"] is not None,
+            "paused": crowd["paused"],
         }
 
     def prepare(self) -> None:
@@ -195,12 +216,31 @@ class Round:
         self.run("stg-model", "render-world", self.world, "--seed", self.seed, *sizes)
         self.say("a server of our own; importing the held-out clips")
         self.server("init")
+        self.set("undo_window_s", self.undo_window_s)
+        self.set("qualification_wait_s", 0)
+        self.import_clips("held-out")
+        self.import_gold()
+
+    def set(self, name: str, value: int) -> None:
+        """Change one of the server's settings."""
         config = self.home / "config.toml"
         lines = config.read_text(encoding="utf-8").splitlines(keepends=True)
-        window = f"undo_window_s = {self.undo_window_s}\n"
-        changed = [window if line.startswith("undo_window_s") else line for line in lines]
+        changed = [f"{name} = {value}\n" if x.startswith(f"{name} =") else x for x in lines]
         config.write_text("".join(changed), encoding="utf-8")
-        self.import_clips("held-out")
+
+    def import_gold(self) -> None:
+        """Bring in exact truth of videos that nobody annotates, to qualify people and hidden."""
+        part = self.world / GOLD_PART
+        known = ("python", HERE / "known_answers.py", part / "truth")
+        before: tuple[object, ...] = ()
+        for purpose, frames, hidden in (("qualification", 10, 2), ("hidden", 40, 12)):
+            csv_path = self.folder / f"{purpose}.csv"
+            how_many = ("--frames", frames, "--not-visible", hidden, "--seed", self.seed)
+            self.run(*known, csv_path, *how_many, *before)
+            self.server(
+                *("import-gold", csv_path, "--videos", part / "videos", "--purpose", purpose)
+            )
+            before = ("--but-not", csv_path)
 
     def import_clips(self, part: str, *options: str) -> None:
         """Import one part of the world: its clips and their frames."""

@@ -4,8 +4,9 @@
         --invites invites.txt --seed 0
 
 `--invites` holds one unused invite link a line: one person each, all at work at once. They know
-where the action is from a release's boxes (`--truth`, e.g. the exact truth of a rendered world) and
-stop at the first clip that it does not hold. The last line printed is one JSON object.
+where the action is from the boxes of releases (`--truth`, e.g. the exact truth of a rendered world;
+several may be given) and stop at the first clip that none of them holds. Where the server asks for
+it they do the qualification first. The last line printed is one JSON object.
 
 How they err follows the released GroundingYouTube clicks, whose mean distance to the frame's mean
 click has median 12 px and 90th percentile 46 px on a 640x480 frame: each frame has a difficulty
@@ -22,7 +23,7 @@ import statistics
 import sys
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -43,6 +44,10 @@ DIFFICULTY_LOG_SD = math.log(P90_SPREAD / MEDIAN_SPREAD) / 1.2816
 TIMEOUT_S = 30
 
 Frame = dict[str, Any]
+Subject = tuple[str, str, int]
+"""Video, action and second."""
+Truth = Mapping[Subject, Box | None]
+"""Where what happens; None where it cannot be seen."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +64,8 @@ class Habits:
 
 
 CARELESS = Habits(misses_visible=0.1, sees_invisible=0.5, clicks_anywhere=0.25)
+WIDE_AWAKE = Habits(misses_visible=0, sees_invisible=0)
+"""At the qualification everybody takes care."""
 
 
 @dataclass
@@ -73,6 +80,9 @@ class Tally:
     refused: int = 0
     assisted: int = 0
     walked_away: int = 0
+    questions: int = 0
+    paused: int = 0
+    unqualified: int = 0
     distances: list[float] = field(default_factory=list)
 
 
@@ -80,12 +90,11 @@ class Person:
     """One annotator with a session of their own."""
 
     def __init__(
-        self, server: str, invite: str, truth: Release, habits: Habits, rng: np.random.Generator
+        self, server: str, invite: str, truth: Truth, habits: Habits, rng: np.random.Generator
     ) -> None:
         """Open the invite link: from here on the session cookie says who this is."""
         self.api = f"{server}/api/v1"
         self.truth = truth
-        self.known_clips = {clip.clip_id for clip in truth.clips}
         self.habits = habits
         self.rng = rng
         self.steadiness = float(rng.lognormal(0, 0.2))
@@ -96,10 +105,15 @@ class Person:
     def work(self) -> Tally:
         """Answer lease after lease until there is nothing left that this person knows."""
         while True:
-            lease = self._post("leases", {})["lease"]
+            reply = self._post("leases", {})
+            lease = reply["lease"]
+            if lease is None and reply["reason"] == "to_qualify" and self._qualify():
+                continue
             if lease is None:
+                self.tally.paused += reply["reason"] == "paused"
+                self.tally.unqualified += reply["reason"] == "to_qualify"
                 return self.tally
-            if lease["clip"]["clip_id"] not in self.known_clips:
+            if any(subject(lease, frame) not in self.truth for frame in lease["frames"]):
                 self._release(lease)
                 return self.tally
             for frame in lease["frames"]:
@@ -114,14 +128,29 @@ class Person:
             self._post(f"frames/{frame['frame_id']}/skips", {"reason": "cannot_tell"})
             self.tally.skips += 1
             return
-        answer_id = self._answer(lease, frame)
-        if answer_id is not None and self._happens(self.habits.undoes):
-            self._post(f"answers/{answer_id}/undo", {})
+        if self._answer(lease, frame) and self._happens(self.habits.undoes):
+            self._post(f"frames/{frame['frame_id']}/undo", {})
             self.tally.undone += 1
             self._answer(lease, frame)
 
-    def _answer(self, lease: Mapping[str, Any], frame: Frame) -> int | None:
-        place = self._look(lease["clip"]["clip_id"], frame)
+    def _qualify(self) -> bool:
+        """Answer the frames of the qualification, in as many attempts as are open now."""
+        while True:
+            progress = self._get("qualification")
+            frame = progress["frame"]
+            if frame is None:
+                return bool(progress["state"] in ("passed", "off"))
+            known = (frame["video_id"], frame["action_id"], frame["second"])
+            if known not in self.truth:
+                return False
+            place = self._look(known, frame, WIDE_AWAKE)
+            body = {"point": None if place is None else {"x": place.x, "y": place.y}}
+            self._post(f"qualification/frames/{frame['frame_id']}/answers", body)
+            self.tally.questions += 1
+
+    def _answer(self, lease: Mapping[str, Any], frame: Frame) -> bool:
+        """Answer a frame; return whether the server took it."""
+        place = self._look(subject(lease, frame), frame, self.habits)
         body = {
             "point": None if place is None else {"x": place.x, "y": place.y},
             "details": {"ms_since_paint": int(self.rng.lognormal(7.3, 0.4)), "pointer": "mouse"},
@@ -134,31 +163,32 @@ class Person:
             )
             if response.status_code == requests.codes.conflict:
                 self.tally.refused += 1
-                return None
+                return False
             response.raise_for_status()
             self.tally.replays += attempt
         self.tally.answers += 1
         self.tally.clicks += place is not None
         self.tally.assisted += "hint" in frame
-        return int(response.json()["answer_id"])
+        return True
 
-    def _look(self, clip_id: str, frame: Frame) -> Point | None:
+    def _look(self, known: Subject, frame: Frame, habits: Habits) -> Point | None:
         """Return where this person clicks, or None for "not visible"."""
-        box = self.truth.boxes.get((clip_id, frame["second"]))
-        if box is None and not self._happens(self.habits.sees_invisible):
+        box = self.truth[known]
+        if box is None and not self._happens(habits.sees_invisible):
             return None
-        if box is not None and self._happens(self.habits.misses_visible):
+        if box is not None and self._happens(habits.misses_visible):
             return None
-        if box is None or self._happens(self.habits.clicks_anywhere):
+        if box is None or self._happens(habits.clicks_anywhere):
             return Point(*self.rng.uniform(0, 1, size=2).tolist())
-        place = self._near(box, clip_id, frame)
+        place = self._near(box, known, frame)
         wide, high = frame["width"], frame["height"]
         away = math.hypot((place.x - box.centre.x) * wide, (place.y - box.centre.y) * high)
         self.tally.distances.append(away / math.hypot(wide, high) * DIAGONAL_PX)
         return place
 
-    def _near(self, box: Box, clip_id: str, frame: Frame) -> Point:
-        shared = np.random.default_rng([frame["second"], *clip_id.encode()])
+    def _near(self, box: Box, known: Subject, frame: Frame) -> Point:
+        video_id, action_id, second = known
+        shared = np.random.default_rng([second, *f"{video_id}/{action_id}".encode()])
         difficulty = float(shared.lognormal(0, DIFFICULTY_LOG_SD))
         sigma = MEDIAN_SPREAD / SPREAD_PER_SIGMA * difficulty * self.steadiness
         diagonal = math.hypot(frame["width"], frame["height"])
@@ -170,6 +200,12 @@ class Person:
     def _release(self, lease: Mapping[str, Any]) -> None:
         self.http.post(f"{self.api}/leases/{lease['lease_id']}/release", timeout=TIMEOUT_S)
 
+    def _get(self, where: str) -> dict[str, Any]:
+        response = self.http.get(f"{self.api}/{where}", timeout=TIMEOUT_S)
+        response.raise_for_status()
+        answered: dict[str, Any] = response.json()
+        return answered
+
     def _post(self, where: str, body: Mapping[str, Any]) -> dict[str, Any]:
         response = self.http.post(f"{self.api}/{where}", json=body, timeout=TIMEOUT_S)
         response.raise_for_status()
@@ -180,8 +216,25 @@ class Person:
         return bool(self.rng.random() < share)
 
 
+def subject(lease: Mapping[str, Any], frame: Frame) -> Subject:
+    """Return what a leased frame is about."""
+    return lease["clip"]["video_id"], lease["action"]["action_id"], frame["second"]
+
+
+def truth_of(releases: Iterable[Release]) -> dict[Subject, Box | None]:
+    """Return what the frames of some releases show."""
+    found = {}
+    for release in releases:
+        clips = {clip.clip_id: clip for clip in release.clips}
+        for frame in release.frames:
+            clip = clips[frame.clip_id]
+            box = release.boxes.get((frame.clip_id, frame.second))
+            found[clip.video_id, clip.action_id, frame.second] = box
+    return found
+
+
 def run_crowd(
-    server: str, invites: list[str], truth: Release, *, seed: int, n_careless: int
+    server: str, invites: list[str], truth: Truth, *, seed: int, n_careless: int
 ) -> dict[str, Any]:
     """Let everybody work at once; return the sums of what the server confirmed.
 
@@ -212,7 +265,7 @@ def main() -> int:
     """Run the crowd as the command line says; see the module."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--server", required=True)
-    parser.add_argument("--truth", required=True, type=Path)
+    parser.add_argument("--truth", required=True, type=Path, action="append")
     parser.add_argument("--invites", required=True, type=Path)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--careless", type=int, default=1, help="how many of them are careless")
@@ -221,7 +274,7 @@ def main() -> int:
     result = run_crowd(
         options.server,
         invites,
-        read_release(options.truth),
+        truth_of(map(read_release, options.truth)),
         seed=options.seed,
         n_careless=options.careless,
     )

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import click
 import numpy as np
+from sqlalchemy.orm import Session
 
+from annot_server.accounts import find_person
 from annot_server.commands.options import AS_JSON, FILE, FOLDER, ready, show
 from annot_server.config import Home
-from annot_server.models import PURPOSES
+from annot_server.models import PURPOSES, QUALIFICATION
 from annot_server.quality.gold_import import import_gold as run_import
 from annot_server.quality.gold_import import withdraw_gold as run_withdrawal
+from annot_server.quality.qualification import qualify as run_qualify
+from annot_server.quality.qualification import supply
+from annot_server.quality.qualification import try_again as run_again
+from annot_server.quality.report import PersonReport, people_report
 from annot_server.server import utc_now
 from dataset_builder.console import progress
 
@@ -47,6 +54,10 @@ def import_gold(home: Home, *, csv: Path, videos: Path, purpose: str, as_json: b
     )
     for problem in report.problems:
         click.echo(problem, err=True)
+    with this.database.read() as session:
+        qualification = supply(session)
+    if purpose == QUALIFICATION and not qualification.is_enough:
+        click.echo(str(qualification), err=True)
     show(
         {
             "frames": report.frames_added,
@@ -58,6 +69,65 @@ def import_gold(home: Home, *, csv: Path, videos: Path, purpose: str, as_json: b
     )
     if report.problems:
         raise click.exceptions.Exit(1)
+
+
+@click.command()
+@click.argument("name")
+@click.option("--again", is_flag=True, help="Let them try again instead, with all attempts.")
+@click.pass_obj
+def qualify(home: Home, *, name: str, again: bool) -> None:
+    """Count a person NAME as qualified without the exercise."""
+    this, now = ready(home), utc_now()
+
+    def change(session: Session) -> None:
+        person_id = find_person(session, name).id
+        if again:
+            run_again(session, person_id=person_id, now=now)
+        else:
+            run_qualify(session, person_id=person_id, now=now, by_person_id=None)
+
+    this.database.write(change)
+    click.echo(f"{name} can try again" if again else f"{name} is qualified")
+
+
+@click.command()
+@AS_JSON
+@click.pass_obj
+def scores(home: Home, *, as_json: bool) -> None:
+    """Say how each person does: on hidden gold frames, and beside the others."""
+    this = ready(home)
+    with this.database.read() as session:
+        found = people_report(session, window=this.config.gold_window)
+        qualification = supply(session)
+    if as_json:
+        click.echo(json.dumps([person.to_json() for person in found]))
+        return
+    rows: list[tuple[str, ...]] = [
+        ("", "answers", "gold", "right", "last", "off by", "from others", "")
+    ]
+    rows += [row_of(person) for person in found]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    for name, *figures in rows:
+        cells = [f"{cell:>{width}}" for cell, width in zip(figures, widths[1:], strict=True)]
+        click.echo(f"{name:<{widths[0]}}  {'  '.join(cells)}".rstrip())
+    click.echo(str(qualification))
+
+
+def row_of(person: PersonReport) -> tuple[str, ...]:
+    """Return a person's row as text: shares and distances (of the diagonal) in per cent."""
+    shares = (
+        person.gold_right,
+        person.score,
+        person.gold_distance,
+        person.agreement_distance,
+    )
+    return (
+        person.name,
+        str(person.answers),
+        str(person.gold_answers),
+        *("-" if share is None else f"{share:.1%}" for share in shares),
+        "paused" if person.paused_at else "",
+    )
 
 
 @click.command()
@@ -79,3 +149,6 @@ def withdraw_gold(
     if n_withdrawn == 0:
         click.echo(f"{video_id}: no known answer in use fits this", err=True)
         raise click.exceptions.Exit(1)
+
+
+COMMANDS = (import_gold, withdraw_gold, qualify, scores)

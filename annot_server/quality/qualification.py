@@ -10,11 +10,11 @@ from its answers; nothing else is stored but `people.qualified_at`.
 from __future__ import annotations
 
 import hashlib
+import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
 
 from sqlalchemy import and_, case, func, select
 from sqlalchemy.orm import Session
@@ -77,7 +77,10 @@ class Question:
     """A frame to answer; `width` and `height` are pixels of the displayed source video."""
 
     frame_id: int
+    video_id: str
+    action_id: str
     description: str
+    second: int
     image_sha256: str
     width: int
     height: int
@@ -96,6 +99,7 @@ class Progress:
         n_right: of those.
         wait_s: seconds until the next attempt, rounded up; 0 unless waiting.
         question: the frame to answer; None unless open.
+        stored_attempt: the attempt's number among all that the person ever began.
     """
 
     state: str
@@ -105,6 +109,7 @@ class Progress:
     n_right: int = 0
     wait_s: int = 0
     question: Question | None = None
+    stored_attempt: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,30 +173,34 @@ def read_progress(session: Session, *, person_id: int, config: Config, now: date
     person = session.get_one(Person, person_id)
     known = _known(session)
     answers = _answers(session, person_id)
-    attempt, ended_at = _attempt(answers)
+    # Attempts from before a maintainer let the person try again are not counted.
+    n_before = max((a.attempt for a in answers if _is_before(a, person.judged_from)), default=0)
+    attempt, ended_at = _attempt(answers, n_before)
     here = [answer for answer in answers if answer.attempt == attempt]
-    counts: dict[str, Any] = {
-        "attempts": config.qualification_attempts,
-        "n_answered": len(here),
-        "n_right": sum(answer.is_right for answer in here),
-    }
+    at = Progress(
+        OFF,
+        attempt=attempt - n_before,
+        attempts=config.qualification_attempts,
+        n_answered=len(here),
+        n_right=sum(answer.is_right for answer in here),
+        stored_attempt=attempt,
+    )
     if person.qualified_at is not None:
-        return Progress(PASSED, attempt, **counts)
+        return replace(at, state=PASSED)
     if not is_to_qualify(session, person):
-        return Progress(OFF, attempt, **counts)
+        return at
     if ended_at is not None:
-        if attempt >= config.qualification_attempts:
-            return Progress(FAILED, attempt, **counts)
+        if at.attempt >= at.attempts:
+            return replace(at, state=FAILED)
         left = ended_at + timedelta(seconds=config.qualification_wait_s) - now
         if left > timedelta(0):
-            wait_s = -int(-left.total_seconds() // 1)
-            return Progress(WAITING, attempt, wait_s=wait_s, **counts)
+            return replace(at, state=WAITING, wait_s=math.ceil(left.total_seconds()))
         attempt, here = attempt + 1, []
-        counts |= {"n_answered": 0, "n_right": 0}
+        at = replace(at, attempt=at.attempt + 1, n_answered=0, n_right=0, stored_attempt=attempt)
     answered = {answer.frame_id for answer in here}
     drawn = draw_frames(person_id, attempt, known, answers)
     next_id = next(frame_id for frame_id in drawn if frame_id not in answered)
-    return Progress(OPEN, attempt, question=_question(session, next_id), **counts)
+    return replace(at, state=OPEN, question=_question(session, next_id))
 
 
 def answer_question(
@@ -232,12 +241,13 @@ def answer_question(
         .join(Frame, Frame.clip_id == Clip.clip_id)
         .where(Frame.id == frame_id)
     ).one()
+    attempt = progress.stored_attempt
     graded = grade(point, known.point, tolerance=known.tolerance, width=width, height=height)
     x, y = _coordinates(point)
     session.add(
         QualificationAnswer(
             person_id=person_id,
-            attempt=progress.attempt,
+            attempt=attempt,
             frame_id=frame_id,
             x=x,
             y=y,
@@ -247,7 +257,7 @@ def answer_question(
         )
     )
     session.flush()
-    _decide(session, person_id, progress.attempt, now)
+    _decide(session, person_id, attempt, now)
     return Feedback(
         graded.is_right, graded.distance, known.point, known.tolerance, known.note, False
     )
@@ -276,6 +286,16 @@ def draw_frames(
         kind.sort(key=lambda f: (f not in here, n_met[f], dealt(f)))
         drawn += kind[:n_wanted]
     return sorted(drawn, key=dealt)
+
+
+def try_again(session: Session, *, person_id: int, now: datetime) -> None:
+    """Let somebody begin the qualification anew, with all attempts; what they passed is void.
+
+    Their score on hidden gold begins anew, too.
+    """
+    person = session.get_one(Person, person_id)
+    person.qualified_at, person.judged_from = None, now
+    session.add(AuditEntry(at=now, what="qualify_again", subject=f"person {person_id}"))
 
 
 def qualify(session: Session, *, person_id: int, now: datetime, by_person_id: int | None) -> None:
@@ -342,10 +362,14 @@ def _answers(session: Session, person_id: int) -> list[_Said]:
     return [_Said(*row) for row in rows]
 
 
-def _attempt(answers: Sequence[_Said]) -> tuple[int, datetime | None]:
+def _is_before(said: _Said, moment: datetime | None) -> bool:
+    return moment is not None and said.created_at < moment
+
+
+def _attempt(answers: Sequence[_Said], n_before: int) -> tuple[int, datetime | None]:
     """Return the last attempt that was begun, and when it was complete, None while it is not."""
-    if not answers:
-        return 1, None
+    if not answers or answers[-1].attempt <= n_before:
+        return n_before + 1, None
     attempt = answers[-1].attempt
     here = [answer for answer in answers if answer.attempt == attempt]
     is_complete = len(here) >= N_VISIBLE + N_NOT_VISIBLE
@@ -354,7 +378,16 @@ def _attempt(answers: Sequence[_Said]) -> tuple[int, datetime | None]:
 
 def _question(session: Session, frame_id: int) -> Question:
     row = session.execute(
-        select(Frame.id, Action.description, Frame.image_sha256, Video.width, Video.height)
+        select(
+            Frame.id,
+            Clip.video_id,
+            Clip.action_id,
+            Action.description,
+            Frame.second,
+            Frame.image_sha256,
+            Video.width,
+            Video.height,
+        )
         .join(Clip, Clip.clip_id == Frame.clip_id)
         .join(Action, Action.action_id == Clip.action_id)
         .join(Video, Video.video_id == Clip.video_id)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask_smorest import Blueprint
 from marshmallow import Schema, fields, validate
 
 from annot_server.quality.qualification import (
@@ -21,6 +20,7 @@ from annot_server.quality.qualification import (
 from annot_server.tokens import ANNOTATE
 from annot_server.views.access import PEOPLE, open_to
 from annot_server.views.api import FOR_PERSON, FRAME_ID, Json, refuse_strangers_and_forms
+from annot_server.views.bodies import Blueprint
 from annot_server.views.current import person, server
 from annot_server.views.media import image_url
 from annot_server.views.schemas import PointSchema, point_of
@@ -35,6 +35,9 @@ class QuestionSchema(Schema):
     """A frame to answer."""
 
     frame_id = fields.Integer(required=True)
+    video_id = fields.String(required=True)
+    second = fields.Integer(required=True)
+    action_id = fields.String(required=True)
     description = fields.String(required=True, metadata={"description": "what to look for"})
     image_url = fields.String(required=True)
     width = fields.Integer(required=True)
@@ -126,6 +129,9 @@ def progress_json(progress: Progress) -> Json:
         "frame": question
         and {
             "frame_id": question.frame_id,
+            "video_id": question.video_id,
+            "second": question.second,
+            "action_id": question.action_id,
             "description": question.description,
             "image_url": image_url(question.image_sha256),
             "width": question.width,

@@ -87,6 +87,8 @@ def test_the_options_are_these() -> None:
         "revoke-invites": ["--everybody", "name"],
         "restore": ["--database-url", "--frames", "--json", "backup"],
         "prioritise": ["--priority", "clip_ids"],
+        "qualify": ["--again", "name"],
+        "scores": ["--json"],
         "run": ["--host", "--port", "--threads", "--workers"],
         "set-aside": ["--json", "--reason", "name"],
         "token": [],

@@ -26,4 +26,7 @@ def test_the_small_round_goes_all_the_way_and_keeps_its_promises(tmp_path: Path)
     for scores in (result["pointing"], result["pointing_true"]):
         assert {"model", "centre", "random", "motion"} <= scores.keys()
         assert all(0 <= score <= 1 for score in scores.values())
+    assert result["gold"]["questions"] >= 9 * 10
+    assert result["gold"]["answers"] > 0
+    assert result["gold"]["right_careful"] > 0.5
     assert result["iou_pointing"].keys() == {"model", "random"}

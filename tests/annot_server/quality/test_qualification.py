@@ -20,8 +20,10 @@ from annot_server.quality.qualification import (
     Supply,
     answer_question,
     is_pass,
+    qualify,
     read_progress,
     supply,
+    try_again,
 )
 from annot_server.quality.standing import standing_of
 from dataset_builder.geometry import Point
@@ -306,3 +308,24 @@ def test_attempts_and_waiting_are_settings(candidate) -> None:
     ada = candidate()
     ada.attempt(wrong_hidden=1)
     assert (ada.progress().state, ada.progress().attempts) == (FAILED, 1)
+
+
+def test_a_maintainer_can_let_somebody_try_again(server, candidate, clock) -> None:
+    ada = candidate()
+    for _ in range(3):
+        ada.attempt(wrong_hidden=2)
+        clock.advance(601)
+    assert ada.progress().state == FAILED
+    again = partial(try_again, person_id=ada.person_id, now=server.now())
+    server.database.write(again)
+    progress = ada.progress()
+    assert (progress.state, progress.attempt, progress.n_answered) == (OPEN, 1, 0)
+    ada.attempt()
+    assert (ada.progress().state, ada.standing()) == (PASSED, None)
+
+
+def test_a_maintainer_can_let_somebody_pass(server, candidate) -> None:
+    ada = candidate()
+    passes = partial(qualify, person_id=ada.person_id, now=server.now(), by_person_id=None)
+    server.database.write(passes)
+    assert (ada.progress().state, ada.progress().n_answered, ada.standing()) == (PASSED, 0, None)

@@ -236,7 +236,10 @@ def test_the_known_answer_comes_only_after_the_answer(server, questions, newcome
         found = client.get("/api/v1/qualification")
         assert not secret.search(found.text.replace(f'"n_right":{n}', ""))
         frame = found.json["frame"]
-        assert frame.keys() == {"frame_id", "description", "image_url", "width", "height"}
+        assert frame.keys() == {
+            *("frame_id", "video_id", "second", "action_id", "description"),
+            *("image_url", "width", "height"),
+        }
         assert (found.json["state"], found.json["n_answered"]) == ("open", n)
         with server.database.read() as session:
             subject = session.get_one(Frame, frame["frame_id"])
