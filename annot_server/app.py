@@ -171,8 +171,8 @@ def handle_outage(error: DBAPIError) -> Response:
 
 def error_response(status: int, code: str, text: str, frame_id: int | None = None) -> Response:
     """Return an error as JSON under /api/, as a page elsewhere."""
-    if status >= 500 or status in (401, 429):
-        # The page must not ask a database that is away, nor for a token that was refused.
+    if status >= 500 or current.bearer_token(request) is not None:
+        # The page must not ask a database that is away, nor again for a token that was refused.
         g._login_user = AnonymousUserMixin()
     if request.path.startswith(API_PREFIX):
         body = {"error": code, "message": text}
@@ -218,7 +218,8 @@ def refuse_other_sites() -> None:
     else:
         is_ours = origin is None or urlsplit(origin).netloc == request.host
     if not is_ours:
-        logger.warning("refused %s %s from another site", request.method, request.path)
+        # %r: a path may hold line breaks, and with them lines that we never wrote.
+        logger.warning("refused %s %r from another site", request.method, request.path)
         raise ForbiddenError("this request came from another site; open the page itself")
 
 

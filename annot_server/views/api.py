@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import Any
 
 from flask import Response, jsonify, request
-from flask_smorest import Blueprint
 from sqlalchemy.orm import Session
 
 from annot_server.answers import count_given, give_answer, skip_frame
@@ -20,6 +19,7 @@ from annot_server.quality.standing import standing_of
 from annot_server.tokens import ANNOTATE, PROGRESS
 from annot_server.undo import undo_answer, undo_response, undo_skip
 from annot_server.views.access import PEOPLE, open_to
+from annot_server.views.bodies import Blueprint
 from annot_server.views.current import person, server
 from annot_server.views.media import context_url, image_url, video_url
 from annot_server.views.messages import message_for

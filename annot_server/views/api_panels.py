@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask_smorest import Blueprint
 from marshmallow import Schema, fields, validate
 
 from annot_server.models import MAINTAINER, PANEL_ENDINGS
@@ -12,6 +11,7 @@ from annot_server.panels import note_ending
 from annot_server.tokens import MAINTAIN
 from annot_server.views.access import open_to
 from annot_server.views.api import refuse_strangers_and_forms
+from annot_server.views.bodies import Blueprint
 from annot_server.views.current import person, server
 
 blueprint = Blueprint(

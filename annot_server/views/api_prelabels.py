@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from flask import request
-from flask_smorest import Blueprint
 from marshmallow import Schema, fields
 
 from annot_server.errors import NotJsonError, UnusableFileError
@@ -15,6 +14,7 @@ from annot_server.models import MAINTAINER, MODEL
 from annot_server.prelabels import import_prelabels
 from annot_server.tokens import PRELABELS
 from annot_server.views.access import open_to
+from annot_server.views.bodies import Blueprint
 from annot_server.views.current import server
 from dataset_builder.errors import DatasetError
 
