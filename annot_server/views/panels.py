@@ -76,16 +76,17 @@ def show_finish() -> Response:
 def finish() -> Response:
     """Finish the visit when enough was answered, or when no work is left for the person.
 
-    Whoever finds no work at all has nothing to be paid for, and returns the submission.
+    Whoever finds no work at all has nothing to be paid for, and returns the submission. Whoever was
+    paused finishes only with all that was asked for: whether it is accepted is said on the panel.
     """
     this, who, now = server(), person(), server().now()
     with this.database.read() as db:
         visit = newest_visit(db, who.person_id)
     if visit is None:
         raise NotFoundError(marked("no panel sent you here"))
-    if visit.ended_as is not None or who.is_paused:
-        return redirect(FINISH_URL, 303)
     is_enough = visit.given >= this.config.panel_answers
+    if visit.ended_as is not None or (who.is_paused and not is_enough):
+        return redirect(FINISH_URL, 303)
     if not is_enough and has_work(who.person_id):
         flash(_("There are still frames for you."))
     elif not visit.given:

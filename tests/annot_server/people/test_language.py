@@ -58,6 +58,8 @@ def test_errors_are_told_in_the_readers_language(app, project) -> None:
         "\\\\evil.example",
         "/\t/evil.example",
         "/\n/evil.example",
+        "/a\r\nSet-Cookie: planted=1",
+        "/\x00",
         "javascript:alert(1)",
         "http:/evil.example",
         "evil.example",

@@ -239,8 +239,17 @@ def test_a_paused_person_gets_no_code(begin, cli, project, server) -> None:
     assert cli("pause", name, "--reason", "to be looked at").exit_code == 0
     page = client.post("/panel/finish", follow_redirects=True)
     assert "Your work is paused" in page.text
+    assert "There are still frames" not in page.text
     assert "C0DE" not in page.text
     assert status_of(server, "s1") is None
+
+
+def test_who_gave_all_that_was_asked_for_finishes_even_when_paused(begin, cli, project) -> None:
+    project.add_clip(4)
+    client = begin()
+    answer(client, 2)
+    cli("pause", client.get("/api/v1/me").json["name"], "--reason", "to be looked at")
+    assert "C0DE X" in client.post("/panel/finish", follow_redirects=True).text
 
 
 def test_people_of_no_panel_have_no_visit(sign_in) -> None:

@@ -89,7 +89,9 @@ def test_a_browser_needs_no_scope(sign_in) -> None:
 @pytest.mark.parametrize("path", ["/", "/account", "/maintain", "/account/forget", "/consent"])
 def test_pages_for_people_take_no_tokens(app, token, path) -> None:
     headers = bearing(token("Mia", "maintainer", SCOPES))
-    assert app.test_client().get(path, headers=headers).status_code == 403
+    refused = app.test_client().get(path, headers=headers)
+    assert refused.status_code == 403
+    assert "This is for people in a browser, not for API tokens." in refused.text
 
 
 def test_only_a_hash_is_stored_and_the_shape_can_be_scanned_for(server, token) -> None:
