@@ -16,6 +16,8 @@ const RETRY_AFTER_MS = [500, 1000, 2000, 4000, 8000];
 const FAILED_RETRY_AFTER_MS = [...RETRY_AFTER_MS, 30_000, 60_000];
 /** After this many failures of the server nobody waits for an item any more. */
 const FAILURES_TO_PASS = 3;
+/** A write that takes longer is not counted on. */
+const WRITE_MS = 1000;
 
 export class Outbox {
   #items = [];
@@ -106,7 +108,7 @@ export class Outbox {
     });
     item.entry = entry;
     this.#items.push(item);
-    this.#keep(item);
+    item.written = this.#keep(item);
     this.#changed();
     this.#go();
     return item;
@@ -144,7 +146,11 @@ export class Outbox {
         return this.#store.adopt(this.#page, pages);
       }),
     );
-    const items = (orphans ?? []).map((record) => newItem(record, { isTried: true }));
+    // Without Web Locks another tab may have taken over what is ours.
+    const ours = new Set(this.#items.map(({ record }) => record.key));
+    const items = (orphans ?? [])
+      .filter(({ key }) => !ours.has(key))
+      .map((record) => newItem(record, { isTried: true }));
     this.#items.push(...items);
     items.forEach(this.#adopted);
     this.#changed();
@@ -211,6 +217,7 @@ export class Outbox {
     item.isTried = true;
     const reply = await post(item.record);
     if (isWorthRetrying(reply.status)) {
+      await item.written; // before anything is called kept
       if (reply.status >= 500) this.#failed(item);
       else await this.#lost(reply.status);
       item.stall();
@@ -255,13 +262,21 @@ export class Outbox {
     this.#items.splice(this.#items.indexOf(item), 1);
   }
 
-  async #keep(item) {
-    try {
-      await this.#store.put(item.record);
-    } catch {
-      item.isLostWithPage = true; // the device is full, or its data were cleared
-      this.#changed();
-    }
+  /** Write an item to the device; resolves when that is done, has failed or takes too long. */
+  #keep(item) {
+    return new Promise((resolve) => {
+      const end = (isLostWithPage) => {
+        item.isLostWithPage = isLostWithPage;
+        this.#changed();
+        resolve();
+      };
+      const timer = setTimeout(() => end(true), WRITE_MS);
+      this.#store
+        .put(item.record)
+        .then(() => end(false))
+        .catch(() => end(true)) // the device is full, or its data were cleared
+        .finally(() => clearTimeout(timer));
+    });
   }
 
   /** Whether an earlier page's item still waits: another page may have seen to it since. */

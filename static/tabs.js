@@ -2,7 +2,8 @@
  * Which pages of ours stand open in this browser, by Web Locks: each page holds a lock in its name
  * as long as it lives, and the browser takes it away when the page is closed or crashes.
  *
- * Where there are no Web Locks (plain http beyond this machine) no other page is known of.
+ * Where there are no Web Locks (plain http beyond this machine), or none are granted (storage is
+ * switched off), no other page is known of.
  */
 
 const PREFIX = "page ";
@@ -11,8 +12,9 @@ const PREFIX = "page ";
 export function holdPage(page) {
   return new Promise((held) => {
     const holding = new Promise((letGo) => {
+      const hold = () => (held(letGo), holding);
       if (!navigator.locks) held(letGo);
-      else navigator.locks.request(PREFIX + page, () => (held(letGo), holding));
+      else navigator.locks.request(PREFIX + page, hold).catch(() => held(letGo));
     });
   });
 }

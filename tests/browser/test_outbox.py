@@ -145,23 +145,40 @@ def test_a_tab_takes_over_what_a_closed_one_left(locked_in, clicks):
     second.wait_for_function("() => document.body.dataset.unsent === '0'")
 
 
+NO_LOCKS = {
+    "not there": "Object.defineProperty(navigator, 'locks', { value: undefined })",
+    "refused": """for (const name of ["request", "query"]) {
+        const refuse = () => Promise.reject(new DOMException("not here", "SecurityError"));
+        Object.defineProperty(navigator.locks, name, { value: refuse });
+    }""",
+}
+
+
+@pytest.mark.parametrize("how", NO_LOCKS)
 def test_without_web_locks_two_tabs_may_both_send_and_the_server_stores_once(
-    server, browser, new_annotator, new_clicks
+    how, server, browser, new_annotator, new_clicks
 ):
     context = browser.new_context()
-    context.add_init_script("Object.defineProperty(navigator, 'locks', { value: undefined })")
+    context.add_init_script(NO_LOCKS[how])
     person = new_annotator(server, context.new_page())
     person.join()
     clicks = new_clicks(person)
-    person.page.route(ANSWERS, lambda route: route.abort())
+    first, second = person.page, context.new_page()
+    first.route(ANSWERS, lambda route: route.abort())
+    second.route(ANSWERS, lambda route: route.abort())
     clicks.click(0.3)
     clicks.click(0.6)
-    second = context.new_page()
     second.goto(server.url)
-    second.wait_for_function("() => document.body.dataset.phase === 'armed'")
-    person.page.unroute(ANSWERS)
+    expect(second.locator("body")).to_have_attribute("data-unsent", re.compile("[02]"))
+    for page in (first, second, first):
+        page.evaluate("dispatchEvent(new Event('online')), undefined")
+        page.wait_for_timeout(200)
+    assert unsent(first) == "2", "none is counted twice"
+    first.unroute(ANSWERS)
+    second.unroute(ANSWERS)
     assert clicks.arrive()
-    person.wait_until_saved()
+    for page in (first, second):
+        page.wait_for_function("() => document.body.dataset.unsent === '0'")
     assert clicks.arrive()
     context.close()
 
