@@ -19,8 +19,9 @@ AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON o
 
 
 def ready(home: Home) -> Server:
-    """Open the server's parts and check that the database has this version's schema."""
+    """Open the server's parts until the command ends; the database must have this schema."""
     this = open_server(home)
+    click.get_current_context().call_on_close(this.database.close)
     check_version(this.database.engine)
     return this
 

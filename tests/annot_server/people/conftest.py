@@ -20,9 +20,9 @@ PASSWORD = "a horse in the soup"
 
 
 @pytest.fixture
-def database_url(sqlite_database_url: str) -> str:
-    """Return the URL of a migrated SQLite file without rows."""
-    return sqlite_database_url
+def database_url(request: pytest.FixtureRequest) -> str:
+    """Return the URL of a fresh, migrated database: SQLite, unless a test asks for others."""
+    return request.getfixturevalue(f"{getattr(request, 'param', 'sqlite')}_database_url")
 
 
 @pytest.fixture(autouse=True)

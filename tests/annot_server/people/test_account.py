@@ -10,6 +10,10 @@ from annot_server.models import AuditEntry, Person
 
 PASSWORD = "a horse in the soup"
 
+ON_BOTH = pytest.mark.parametrize(
+    "database_url", ["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)], indirect=True
+)
+
 
 def answer(client, frame_id: int) -> None:
     done = client.post(
@@ -20,6 +24,7 @@ def answer(client, frame_id: int) -> None:
     assert done.status_code == 201
 
 
+@ON_BOTH
 def test_the_account_says_how_much_was_done_on_which_days(project, sign_in, clock) -> None:
     frames = project.add_clip(3)
     client = sign_in("Ada")

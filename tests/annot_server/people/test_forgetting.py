@@ -21,6 +21,10 @@ from annot_server.tokens import create_token
 PASSWORD = "a horse in the soup"
 NAME = "Ada Quillfeather"
 
+ON_BOTH = pytest.mark.parametrize(
+    "database_url", ["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)], indirect=True
+)
+
 
 def everything(server) -> str:
     """Return all that the database holds, as text."""
@@ -71,6 +75,7 @@ def forget_at_the_page(client):
     return client.post("/account/forget", data={"confirm": "yes", "current": PASSWORD})
 
 
+@ON_BOTH
 def test_nothing_in_the_database_names_a_forgotten_person(ada, server) -> None:
     before = everything(server)
     traces = (NAME, "ada@quill.example", "pid-77", "sub-77")
@@ -89,6 +94,7 @@ def test_answers_and_skips_stay_and_count(ada, server) -> None:
     assert skip == (ada.person_id, "other", None)
 
 
+@ON_BOTH
 def test_every_way_in_ends(ada, app) -> None:
     assert app.test_client().get(f"/join/{ada.link}").status_code == 200
     forget_at_the_page(ada)

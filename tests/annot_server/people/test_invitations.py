@@ -12,6 +12,10 @@ from annot_server.invitations import invite, revoke_invitations
 from annot_server.models import Invite, Person
 from annot_server.server import utc_now
 
+ON_BOTH = pytest.mark.parametrize(
+    "database_url", ["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)], indirect=True
+)
+
 
 @pytest.fixture
 def lapsing(server):
@@ -45,6 +49,7 @@ def test_an_invite_works_until_it_lapses(app, lapsing, clock) -> None:
     assert client.get("/api/v1/me").status_code == 401
 
 
+@ON_BOTH
 def test_withdrawn_invites_work_no_longer_and_used_ones_stay_used(
     app, server, lapsing, sign_in
 ) -> None:
@@ -106,6 +111,7 @@ def test_the_setting_says_how_long_links_work(cli, server) -> None:
     assert row.expires_at - row.created_at == timedelta(days=2)
 
 
+@ON_BOTH
 def test_many_are_invited_at_once_and_numbered_on(cli, server) -> None:
     first = cli("invite", "--role", "annotator", "--count", 2, "--prefix", "lab-")
     assert [line.split("\t")[0] for line in first.stdout.splitlines()] == ["lab-01", "lab-02"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 
 import pytest
 from sqlalchemy import select
@@ -14,6 +15,10 @@ from annot_server.providers import find_panel
 from annot_server.providers.panel import Arrival
 
 PID = "5f3a1b2c3d4e5f6a7b8c9d0e"
+
+ON_BOTH = pytest.mark.parametrize(
+    "database_url", ["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)], indirect=True
+)
 
 
 @pytest.fixture
@@ -100,6 +105,22 @@ def test_the_same_url_in_another_browser_gets_nothing(app, begin) -> None:
     assert other.get("/api/v1/me").status_code == 401
 
 
+@ON_BOTH
+def test_of_many_browsers_at_once_one_gets_in(app, server) -> None:
+    codes: list[int] = []
+
+    def come() -> None:
+        codes.append(app.test_client().post(entry()).status_code)
+
+    threads = [threading.Thread(target=come) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(codes) == [303] + [409] * 5
+    assert len(rows(server, select(Person.id))) == 1
+
+
 def test_the_same_url_in_the_same_browser_goes_on(begin, server) -> None:
     client = begin()
     again = client.get(entry())
@@ -116,6 +137,7 @@ def test_a_made_up_submission_does_not_get_into_a_visit_that_goes_on(app, begin)
     assert first.get("/api/v1/me").status_code == 200
 
 
+@ON_BOTH
 def test_somebody_comes_back_for_another_submission_as_the_same_person(
     app, server, begin, project, clock
 ) -> None:
@@ -130,6 +152,7 @@ def test_somebody_comes_back_for_another_submission_as_the_same_person(
     assert second.get("/api/v1/me").json["visit"]["given"] == 0
 
 
+@ON_BOTH
 def test_in_the_same_browser_a_new_submission_ends_the_one_before(begin, server) -> None:
     client = begin("s1")
     assert client.get(entry("s2")).status_code == 200
@@ -195,6 +218,7 @@ def test_the_generic_panel_goes_round(app, project) -> None:
     assert 'href="https://p.example/a%2Fb"' in client.get("/panel/finish").text
 
 
+@ON_BOTH
 def test_enough_answers_finish_the_visit_with_the_code(begin, server, project) -> None:
     project.add_clip(4)
     client = begin()

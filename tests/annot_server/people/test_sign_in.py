@@ -15,6 +15,10 @@ from annot_server.models import Person, SignInAttempt
 
 PASSWORD = "a horse in the soup"
 
+ON_BOTH = pytest.mark.parametrize(
+    "database_url", ["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)], indirect=True
+)
+
 
 def try_in(client, name="Ada", password="wrong password", **more):
     return client.post("/sign-in", data={"name": name, "password": password, **more})
@@ -90,6 +94,7 @@ def test_signing_in_replaces_whatever_the_browser_held(app, set_password, sign_i
     assert client.get("/api/v1/me").json["name"] == "Bo"
 
 
+@ON_BOTH
 def test_a_hash_of_old_parameters_is_renewed_at_the_next_sign_in(
     server, set_password, enter, person_of, monkeypatch
 ) -> None:
@@ -222,31 +227,25 @@ def test_a_typed_name_with_html_in_it_stays_text(app) -> None:
     assert "&lt;script&gt;alert(1)" in answer.text
 
 
-class TestOnBothDatabases:
-    """Counting before looking holds with many at once."""
+@ON_BOTH
+def test_many_at_once_cannot_slip_through_together(server) -> None:
+    limits = attempts.sign_in_limits(b"key", name="Ada", address="192.0.2.1")
+    outcomes: list[bool] = []
 
-    @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
-    def database_url(self, request) -> str:
-        return request.getfixturevalue(f"{request.param}_database_url")
+    def attempt() -> None:
+        for _ in range(4):
+            try:
+                server.database.write(
+                    lambda session: attempts.count_attempt(session, limits, now=server.now())
+                )
+                outcomes.append(True)
+            except TooManyAttemptsError:
+                outcomes.append(False)
 
-    def test_many_at_once_cannot_slip_through_together(self, server) -> None:
-        limits = attempts.sign_in_limits(b"key", name="Ada", address="192.0.2.1")
-        outcomes: list[bool] = []
-
-        def attempt() -> None:
-            for _ in range(4):
-                try:
-                    server.database.write(
-                        lambda session: attempts.count_attempt(session, limits, now=server.now())
-                    )
-                    outcomes.append(True)
-                except TooManyAttemptsError:
-                    outcomes.append(False)
-
-        threads = [threading.Thread(target=attempt) for _ in range(8)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        assert outcomes.count(True) == attempts.PER_NAME
-        assert outcomes.count(False) == 32 - attempts.PER_NAME
+    threads = [threading.Thread(target=attempt) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert outcomes.count(True) == attempts.PER_NAME
+    assert outcomes.count(False) == 32 - attempts.PER_NAME

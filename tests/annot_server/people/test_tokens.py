@@ -20,6 +20,10 @@ from dataset_builder.prelabels import write_prelabels
 
 NDJSON = "application/x-ndjson"
 
+ON_BOTH = pytest.mark.parametrize(
+    "database_url", ["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)], indirect=True
+)
+
 
 @pytest.fixture
 def token(server, project):
@@ -151,6 +155,7 @@ def test_a_bearer_header_does_not_carry_a_cookie_past_the_check_of_sites(sign_in
     assert sign_in("Ada").post("/api/v1/leases", json={}, headers=headers).status_code == 401
 
 
+@ON_BOTH
 def test_the_last_use_is_noted_at_most_once_a_minute(app, server, token, clock) -> None:
     headers = bearing(token())
 
@@ -167,6 +172,7 @@ def test_the_last_use_is_noted_at_most_once_a_minute(app, server, token, clock) 
     assert noted() == clock.now
 
 
+@ON_BOTH
 def test_wrong_tokens_are_counted_and_right_ones_are_never_held_back(app, server, token) -> None:
     right = bearing(token())
     client = app.test_client()
@@ -192,6 +198,7 @@ def test_a_scope_without_use_for_the_role_is_refused(token, role, scopes, told) 
         token("Ada", role, scopes)
 
 
+@ON_BOTH
 def test_a_model_brings_prelabels(app, server, project, token, tmp_path) -> None:
     project.add_clip(2, is_benchmark=False)
     with server.database.read() as session:
