@@ -13,6 +13,8 @@ const words = byId("words").content;
 
 let progress = null; // as the server tells it
 let isBegun = false;
+let attempt = 0; // the one that the person is at
+let right = 0; // answers of it, the last one included
 let tick = null;
 
 const exercise = new Exercise(
@@ -44,18 +46,19 @@ async function look() {
 }
 
 function goOn() {
-  const { state, n_answered: answered, n_right: right, n_frames: total, attempts } = progress;
+  const { state, n_answered: answered, n_frames: total, attempts } = progress;
   if (state === "off") location.assign("/");
   else if (state === "passed") {
     showPanel({
       title: say("passed_title"),
-      text: answered > 0 ? say("passed_text", { right, total }) : say("passed_again"),
+      text: answered > 0 ? say("passed_text", { right: progress.n_right, total }) : say("passed_again"),
       button: say("start"),
       act: () => location.assign("/"),
     });
   } else if (state === "failed") {
     showPanel({ title: say("failed_title"), text: say("failed_text"), more: say("failed_more") });
   } else if (state === "waiting") showWaiting();
+  else if (isBegun && progress.attempt > attempt) showNotYet();
   else if (isBegun) showFrame();
   else {
     showPanel({
@@ -69,14 +72,27 @@ function goOn() {
 
 function begin() {
   isBegun = true;
+  attempt = progress.attempt;
   showFrame();
 }
 
+/** An attempt has failed, and the next one is open at once. */
+function showNotYet() {
+  const { n_frames: total } = progress;
+  showPanel({
+    title: say("waiting_title"),
+    text: say("waiting_text", { right, total }),
+    hasLink: true,
+    button: say("again"),
+    act: begin,
+  });
+}
+
 function showWaiting() {
-  const { n_right: right, n_frames: total, attempt, attempts, wait_s: wait } = progress;
+  const { n_frames: total, attempts, wait_s: wait } = progress;
   const until = performance.now() + wait * 1000;
   const left = () => Math.ceil((until - performance.now()) / 60_000);
-  showPanel({ title: say("waiting_title"), text: say("waiting_text", { right, total }), hasLink: true });
+  showPanel({ title: say("waiting_title"), text: say("waiting_text", { right: progress.n_right, total }), hasLink: true });
   const refresh = () => {
     if (performance.now() >= until) {
       clearInterval(tick);
@@ -87,7 +103,7 @@ function showWaiting() {
       });
       return;
     }
-    setText("panel-more", say("waiting_minutes", { minutes: left(), attempt, attempts }));
+    setText("panel-more", say("waiting_minutes", { minutes: left(), attempt: progress.attempt, attempts }));
   };
   tick = setInterval(refresh, 1000);
   refresh();
@@ -133,6 +149,7 @@ async function answer(point) {
     exercise.rearm();
     return;
   }
+  right = progress.n_right + Number(body.is_right);
   progress = body.qualification;
   showFeedback(point, body);
 }
