@@ -63,6 +63,8 @@ class Helper:
             time.sleep(0.02)
         if self.is_running():
             os.kill(self.pid, signal.SIGKILL)
+            while self.is_running():
+                time.sleep(0.02)
 
 
 def run(home: Home, parent: int) -> int:
@@ -70,12 +72,19 @@ def run(home: Home, parent: int) -> int:
     for name in ("SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2", "SIGTTIN", "SIGTTOU", "SIGWINCH"):
         signal.signal(getattr(signal, name), signal.SIG_IGN)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    is_told = threading.Event()
+
+    def stop(_number: int, _frame: object) -> None:
+        # An exception that is raised while Python tidies up is lost; the event is not.
+        is_told.set()
+        raise SystemExit(0)
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, _stop)
+        signal.signal(number, stop)
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
     try:
         server = open_server(home)
-        work(server, should_stop=lambda: os.getppid() != parent)
+        work(server, should_stop=lambda: is_told.is_set() or os.getppid() != parent)
     except SystemExit:
         return 0
     except Exception:
@@ -84,10 +93,6 @@ def run(home: Home, parent: int) -> int:
     finally:
         sys.stderr.flush()
     return 0
-
-
-def _stop(number: int, _frame: object) -> None:
-    raise SystemExit(0)
 
 
 def _end_with(parent: int) -> None:
