@@ -6,6 +6,7 @@ import itertools
 import re
 
 import pytest
+from playwright.sync_api import TimeoutError as TookTooLong
 from playwright.sync_api import expect
 
 pytestmark = pytest.mark.browser
@@ -96,6 +97,31 @@ def test_an_answer_that_the_server_fails_on_for_ever_does_not_stop_the_work(anno
     assert len(clicks.rows()) == 14
     annotator.page.unroute(stuck)
     annotator.page.reload()
+    annotator.wait_for_frame()
+    assert clicks.arrive()
+
+
+def test_while_the_server_takes_no_answer_the_page_waits_and_keeps_all(annotator, clicks):
+    """It does not let somebody work on and on for nothing."""
+    page = annotator.page
+    page.route(ANSWERS, lambda route: route.fulfill(status=500, body="{}"))
+    for n in range(20):
+        last = clicks.click(0.2 + 0.06 * (n % 10), wait=False)
+        try:
+            page.wait_for_function(
+                "id => document.body.dataset.phase === 'armed'"
+                " && document.body.dataset.frame !== id",
+                arg=str(last),
+                timeout=8_000,
+            )
+        except TookTooLong:
+            break
+    kept = len(clicks.given)
+    assert 5 <= kept <= 10, "two leases at most"
+    text = f"The server has trouble: {kept} answers kept on this device. Sent again by itself."
+    expect(annotator.message).to_have_text(text)
+    page.unroute(ANSWERS)
+    page.reload()
     annotator.wait_for_frame()
     assert clicks.arrive()
 
@@ -219,87 +245,6 @@ def test_an_answer_that_never_left_is_taken_back_on_the_page(annotator):
     rows = annotator.answers()
     assert frames_of(rows) == [first, second]
     assert rows[1]["x"] == pytest.approx(0.7, abs=0.01)
-
-
-def reload_and_lease(annotator):
-    """Load the page anew under a clock that the test moves; return the lease it gets."""
-    page = annotator.page
-    page.clock.install()
-    page.reload()
-    annotator.wait_for_frame()
-    # The page's own reply may be out of reach after a reload; whoever asks again gets the same.
-    asked = page.context.request.post(f"{annotator.server.url}/api/v1/leases", data={})
-    return asked.json()["lease"]
-
-
-def test_leases_are_renewed_while_somebody_is_there_and_lapse_when_not(annotator):
-    page = annotator.page
-    renewal = f"/leases/{reload_and_lease(annotator)['lease_id']}/renew"
-    asked = []
-    page.on("request", lambda r: asked.append(r.url) if r.url.endswith(renewal) else None)
-    with page.expect_response(f"**{renewal}") as reply:
-        page.clock.fast_forward(110_000)
-    assert reply.value.status == 200
-    page.clock.fast_forward(600_000)  # nobody has touched the page
-    page.clock.fast_forward(600_000)
-    assert len(asked) == 1
-    page.keyboard.press("ArrowLeft")
-    with page.expect_response(f"**{renewal}"):
-        page.clock.fast_forward(10_000)
-
-
-def test_after_a_lost_lease_the_work_goes_on(annotator):
-    page = annotator.page
-    lease = reload_and_lease(annotator)
-    path = f"/leases/{lease['lease_id']}"
-    assert page.context.request.post(f"{annotator.server.url}/api/v1{path}/release").ok
-    with page.expect_response(f"**{path}/renew") as reply:
-        page.clock.fast_forward(110_000)
-    assert reply.value.status == 409
-    clicked = [annotator.click(0.3 + 0.2 * n, 0.5) for n in range(3)]
-    assert clicked[0] == lease["frames"][0]["frame_id"], "what the person saw still counts"
-    assert frames_of(annotator.answers()) == clicked
-
-
-def leases_given_back(annotator):
-    """Wait a while until the person holds no lease; say whether that has come."""
-    sql = (
-        "SELECT count(*) AS n FROM leases JOIN people ON people.id = person_id"
-        " WHERE name = ? AND released_at IS NULL"
-    )
-    for _ in range(100):
-        if annotator.server.rows(sql, annotator.name)[0]["n"] == 0:
-            return True
-        annotator.page.wait_for_timeout(50)
-    return False
-
-
-def test_a_closed_page_gives_its_leases_back(annotator):
-    annotator.page.goto("about:blank")
-    assert leases_given_back(annotator)
-
-
-def test_a_page_closed_as_it_asks_for_a_lease_gives_that_one_back_too(annotator):
-    """The server has given it, and the page never learned of it."""
-    page = annotator.page
-    asked = []
-
-    def keep_the_second_reply(route):
-        asked.append(route.request.post_data_json)
-        reply = route.fetch()
-        if len(asked) == 1:
-            route.fulfill(response=reply)
-
-    page.route("**/leases", keep_the_second_reply)
-    page.reload()
-    annotator.wait_for_frame()
-    for _ in range(100):
-        if len(asked) == 2:
-            break
-        page.wait_for_timeout(50)
-    assert "after_lease_id" in asked[1]
-    page.goto("about:blank")
-    assert leases_given_back(annotator)
 
 
 def test_answers_given_just_before_the_page_closes_arrive(annotator):
