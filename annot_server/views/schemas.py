@@ -28,13 +28,14 @@ class Number(fields.Float):
 
 
 class Count(fields.Integer):
-    """A whole JSON number from 0 to what the database's integers hold."""
+    """A whole JSON number from 0 to what the database's integers hold; 7.0 is whole, as in JSON."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(validate=validate.Range(0, MAX_INTEGER), **kwargs)
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> int:
-        if type(value) is not int:
+        is_whole = type(value) is int or (type(value) is float and value.is_integer())
+        if not is_whole:
             raise self.make_error("invalid", input=value)
         return super()._deserialize(value, attr, data, **kwargs)
 
