@@ -12,7 +12,19 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
-from sqlalchemy import BindParameter, ColumnElement, Row, and_, bindparam, exists, func, or_, select
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    Row,
+    ScalarSelect,
+    Select,
+    and_,
+    bindparam,
+    exists,
+    func,
+    or_,
+    select,
+)
 from sqlalchemy.orm import Session, aliased
 
 from annot_server.database import core
@@ -48,22 +60,31 @@ START: BindParameter[str] = bindparam("start")
 
 def is_open(frame: type[Frame]) -> ColumnElement[bool]:
     """Return the condition that a frame is open to a person."""
-    has_place = exists().where(
-        Slot.frame_id == frame.id,
-        or_(
-            Slot.person_id.is_(None),
-            exists().where(Lease.id == Slot.lease_id, Lease.expires_at <= NOW),
-        ),
+    place = (
+        select(Slot.id)
+        .outerjoin(Lease, Lease.id == Slot.lease_id)
+        .where(Slot.frame_id == frame.id, or_(Slot.person_id.is_(None), Lease.expires_at <= NOW))
     )
-    is_held_by_person = exists().where(
-        Slot.frame_id == frame.id,
-        Slot.person_id == PERSON_ID,
-        exists().where(Lease.id == Slot.lease_id, Lease.expires_at > NOW),
+    held = (
+        select(Slot.id)
+        .join(Lease, Lease.id == Slot.lease_id)
+        .where(Slot.frame_id == frame.id, Slot.person_id == PERSON_ID, Lease.expires_at > NOW)
     )
-    was_answered = exists().where(Answer.frame_id == frame.id, Answer.person_id == PERSON_ID)
-    was_skipped = exists().where(Skip.frame_id == frame.id, Skip.person_id == PERSON_ID)
+    answered, skipped = (
+        select(said.id).where(said.frame_id == frame.id, said.person_id == PERSON_ID)
+        for said in (Answer, Skip)
+    )
+
+    # One value each, not `exists`: that PostgreSQL joins, with all that the person ever answered.
+    def first(found: Select[int]) -> ScalarSelect[int]:
+        return found.limit(1).correlate(frame).scalar_subquery()
+
     return and_(
-        frame.retired_at.is_(None), has_place, ~is_held_by_person, ~was_answered, ~was_skipped
+        frame.retired_at.is_(None),
+        first(place).is_not(None),
+        first(held).is_(None),
+        first(answered).is_(None),
+        first(skipped).is_(None),
     )
 
 

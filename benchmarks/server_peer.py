@@ -23,7 +23,7 @@ import click
 from server_load import Load, drive_all
 
 ANNOTATORS, TASKS, REDUNDANCY = 32, 2000, 5
-START_S, STOP_S, REPLY_S = 180, 20, 120
+START_S, STOP_S, REPLY_S = 600, 20, 120
 LABEL_CONFIG = """<View><Image name="image" value="$image"/>
 <KeyPointLabels name="point" toName="image"><Label value="centre"/></KeyPointLabels></View>"""
 

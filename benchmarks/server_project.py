@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 from server_load import Acknowledged
-from sqlalchemy import insert, select
+from sqlalchemy import insert, select, text
 
 from annot_server.audit import Audit, audit
 from annot_server.config import Config, Home
@@ -50,6 +50,9 @@ def create_project(
         )
         for i in range(n_annotators)
     ]
+    # As autovacuum does within a minute of an import: PostgreSQL plans badly without statistics.
+    with server.database.engine.begin() as connection:
+        connection.execute(text("ANALYZE"))
     server.database.close()
     return home, tokens
 
