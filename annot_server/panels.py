@@ -19,7 +19,13 @@ from sqlalchemy.orm import Session
 
 from annot_server.accounts import Account, account_of, end_sessions
 from annot_server.consent import agree
-from annot_server.errors import NotFoundError, VisitOverError, VisitTakenError, marked
+from annot_server.errors import (
+    ConfigError,
+    NotFoundError,
+    VisitOverError,
+    VisitTakenError,
+    marked,
+)
 from annot_server.leases import lock_person
 from annot_server.models import (
     ANNOTATOR,
@@ -141,6 +147,24 @@ def find_visit(session: Session, panel: str, submission_id: str) -> PanelVisit |
             PanelVisit.panel == panel, PanelVisit.submission_id == submission_id
         )
     )
+
+
+def name_of_submission(session: Session, submission_id: str) -> str:
+    """Return the name of whoever came with a submission, for maintainers who help them on.
+
+    Raises:
+        ConfigError: nobody has come with it.
+    """
+    name = session.scalar(
+        select(Person.name)
+        .join(PanelVisit, PanelVisit.person_id == Person.id)
+        .where(PanelVisit.submission_id == submission_id)
+        .order_by(PanelVisit.id.desc())
+        .limit(1)
+    )
+    if name is None:
+        raise ConfigError(f"nobody has come here with the submission {submission_id!r}")
+    return name
 
 
 def open_visits(session: Session, person_id: int) -> list[PanelVisit]:

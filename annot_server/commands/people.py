@@ -17,6 +17,7 @@ from annot_server.forgetting import forget as forget_person
 from annot_server.invitations import invite as make_invite
 from annot_server.invitations import new_names, revoke_invitations
 from annot_server.models import MODEL, ROLES
+from annot_server.panels import name_of_submission
 from annot_server.passwords import check_rules, hash_password, set_password
 from annot_server.pauses import pause as pause_person
 from annot_server.pauses import resume as resume_person
@@ -37,6 +38,7 @@ MANY = click.IntRange(1, 10_000)
 )
 @click.option("--count", type=MANY, help="Invite so many new people, named PREFIX and a number.")
 @click.option("--prefix", help="What their names begin with.")
+@click.option("--submission", help="Instead of NAME: whoever came with this panel submission.")
 @AS_JSON
 @click.pass_obj
 def invite(
@@ -48,19 +50,24 @@ def invite(
     expires_days: int | None,
     count: int | None,
     prefix: str | None,
+    submission: str | None,
     as_json: bool,
 ) -> None:
     """Print a one-time sign-in link for a person NAME, or many with --count and --prefix."""
     many = count is not None or prefix is not None
-    if many == (name is not None) or (many and None in (count, prefix)):
-        raise click.UsageError("give either NAME, or both --count and --prefix")
+    if [name is not None, submission is not None, many].count(True) != 1 or (
+        many and None in (count, prefix)
+    ):
+        raise click.UsageError("give one of NAME, --submission, or --count with --prefix")
     this, now = ready(home), utc_now()
     url = (base_url or this.config.base_url).rstrip("/")
     expires_at = now + timedelta(days=expires_days or this.config.invite_days)
 
     def make(session: Session) -> list[dict[str, str]]:
         names = [name or ""]
-        if count is not None and prefix is not None:
+        if submission is not None:
+            names = [name_of_submission(session, submission)]
+        elif count is not None and prefix is not None:
             names = new_names(session, prefix=prefix, count=count)
         return [
             {
@@ -175,6 +182,7 @@ def forget(home: Home, *, name: str, yes: bool) -> None:
         click.confirm(f"Forget {name}? This cannot be undone", abort=True, err=True)
     this.database.write(lambda session: forget_person(session, person_id=person_id, now=utc_now()))
     click.echo(f"person {person_id} is forgotten; their answers stay under a pseudonym")
+    click.echo("backups made before still name them", err=True)
 
 
 COMMANDS = (invite, revoke_invites, password, set_role, pause, resume, forget)

@@ -11,6 +11,7 @@ from flask_babel import Babel, format_date, get_locale, gettext
 from werkzeug.wrappers import Response
 
 from annot_server.views.access import open_to_anybody
+from annot_server.views.current import server
 from annot_server.views.paths import own_path
 
 LANGUAGES = {"en": "English", "de": "Deutsch"}
@@ -66,7 +67,7 @@ def choose_language() -> Response:
             COOKIE,
             chosen,
             max_age=COOKIE_DAYS * 86_400,
-            secure=request.is_secure,
+            secure=server().config.is_https,
             httponly=True,
             samesite="Lax",
         )

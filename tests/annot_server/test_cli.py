@@ -76,6 +76,7 @@ def test_the_options_are_these() -> None:
             "--json",
             "--prefix",
             "--role",
+            "--submission",
             "name",
         ],
         "panel-status": ["--json", "--panel", "file"],

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
 pytestmark = pytest.mark.browser
 
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 PASSWORD = "a horse in the soup"
 ENTRY = "/panel/prolific?PROLIFIC_PID=5f3a1b2c3d4e&STUDY_ID=study&SESSION_ID="
 WANTED, FRAMES = 6, 8
@@ -127,3 +129,56 @@ def test_the_same_link_in_another_browser_gets_nothing(panel, browser):
     expect(second.get_by_text("begun in another browser")).to_be_visible()
     first.context.close()
     second.context.close()
+
+
+# Under axe-core: what only a form or a panel leads to -------------------------------------------
+
+
+def to_wrong_sign_in(server, page):
+    page.goto(f"{server.url}/sign-in")
+    page.get_by_label("Name").fill("Nobody")
+    page.get_by_label("Password").fill("a wrong password")
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("alert")).to_be_visible()
+
+
+def to_open_invite(server, page):
+    page.goto(server.invite("Caroline Herschel"))
+    page.get_by_text("Set a password, to sign in on other devices too").click()
+
+
+def to_short_password(server, page):
+    page.context.request.post(server.invite("Emmy Noether"), max_redirects=0)
+    page.goto(f"{server.url}/account")
+    page.get_by_label("New password").fill("short")
+    page.locator("form[action='/account/password']").evaluate("form => form.submit()")
+    expect(page.get_by_role("alert")).to_be_visible()  # submit() asks no browser's rules
+
+
+def to_panel_entry(server, page):
+    page.goto(f"{server.url}/panel/prolific?PROLIFIC_PID=another&STUDY_ID=s&SESSION_ID=another")
+
+
+def to_early_finish(server, page):
+    somebody = page.evaluate("crypto.randomUUID()")
+    query = f"PROLIFIC_PID={somebody}&STUDY_ID=s&SESSION_ID={somebody}"
+    page.context.request.post(f"{server.url}/panel/prolific?{query}", max_redirects=0)
+    page.goto(f"{server.url}/panel/finish")
+    page.get_by_role("button", name="Finish").click()
+    expect(page.get_by_role("status")).to_contain_text("There are still frames for you.")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize(
+    "go_to", [to_wrong_sign_in, to_open_invite, to_short_password, to_panel_entry, to_early_finish]
+)
+def test_axe_has_nothing_to_say_of_what_forms_lead_to(panel, browser, scheme, go_to):
+    context = browser.new_context(color_scheme=scheme)
+    page = context.new_page()
+    page.goto(f"{panel.url}/sign-in")
+    go_to(panel, page)
+    found = Axe().run(page, options={"runOnly": RULES, "resultTypes": ["violations"]})
+    assert [
+        (v["id"], [n["target"] for n in v["nodes"]]) for v in found.response["violations"]
+    ] == []
+    context.close()

@@ -130,6 +130,7 @@ def test_many_are_invited_at_once_and_numbered_on(cli, server) -> None:
         ["Ada", "--role", "annotator", "--count", "2"],
         ["--role", "annotator", "--count", "2"],
         ["--role", "annotator", "--prefix", "x"],
+        ["Ada", "--role", "annotator", "--submission", "s1"],
         ["Ada", "--role", "model"],
     ],
 )

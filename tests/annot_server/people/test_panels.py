@@ -13,6 +13,7 @@ from annot_server.errors import ConfigError
 from annot_server.models import AuditEntry, Lease, PanelVisit, Person
 from annot_server.providers import find_panel
 from annot_server.providers.panel import Arrival
+from annot_server.server import utc_now
 
 PID = "5f3a1b2c3d4e5f6a7b8c9d0e"
 
@@ -348,6 +349,19 @@ def test_annotators_end_nobodys_visit(begin) -> None:
     client = begin()
     answer = client.post("/api/v1/panel-visits/s1/status", json={"status": "returned"})
     assert answer.status_code == 403
+
+
+def test_a_maintainer_can_help_somebody_on_who_lost_their_browser(app, begin, cli, clock) -> None:
+    clock.now = utc_now()  # the command line has no other clock
+    lost = begin("s1").get("/api/v1/me").json["name"]
+    done = cli("invite", "--submission", "s1", "--role", "annotator", "--base-url", "http://h")
+    client = app.test_client()
+    assert client.post(done.stdout.strip().removeprefix("http://h")).status_code == 303
+    me = client.get("/api/v1/me").json
+    assert (me["name"], me["visit"]["given"]) == (lost, 0)
+    unknown = cli("invite", "--submission", "s2", "--role", "annotator")
+    assert unknown.exit_code == 1
+    assert "nobody has come here with the submission 's2'" in unknown.stderr
 
 
 class TestPanelStatus:
