@@ -40,10 +40,12 @@ demo: $(STAMP)
 test: system-packages $(STAMP)
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)
 
-# What takes minutes: the server killed again and again on both databases (KILLS on each; OUT keeps
-# the figures as JSON lines), with nothing that anybody was told "stored" allowed to be missing.
+# What takes many minutes: the server killed again and again on both databases (KILLS on each; OUT
+# keeps the figures as JSON lines), then thousands of random orders of acts and of API requests.
 soak: system-packages $(STAMP)
 	@$(BIN)/python -m tests.faults --kills $(KILLS) $(if $(OUT),--out $(OUT))
+	@ANNOT_SOAK=1 $(BIN)/python -m pytest tests/annot_server/test_stateful.py \
+	  tests/annot_server/test_stateful_threads.py tests/annot_server/security/test_contract.py
 
 # As root the two system packages that the tests drive are installed where they are missing;
 # elsewhere a test that lacks one skips with the reason (and fails when CI=true).
