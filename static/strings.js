@@ -97,6 +97,9 @@ export const STRINGS = {
     help_next:
       "Each click is one answer and brings the next frame. Slide off the picture or press " +
       "Escape before letting go, and nothing is counted.",
+    help_context:
+      "Play shows the second before and after the frame: hold it, or tap it. Plus, minus or two " +
+      "fingers zoom.",
     help_hint: "A dashed ring is a suggestion. It can be wrong: click where you see the action.",
     help_keys: "Keys",
     key_click: "Click",
@@ -213,6 +216,9 @@ export const STRINGS = {
     help_next:
       "Jeder Klick ist eine Antwort und bringt das nächste Bild. Vor dem Loslassen vom Bild " +
       "gleiten oder Escape drücken, und nichts wird gezählt.",
+    help_context:
+      "Abspielen zeigt die Sekunde vor und nach dem Bild: halten oder antippen. Plus, Minus oder " +
+      "zwei Finger vergrößern.",
     help_hint:
       "Ein gestrichelter Ring ist ein Vorschlag. Er kann falsch sein: klicken Sie dorthin, wo " +
       "Sie die Handlung sehen.",

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import av
+import numpy as np
 import pytest
 from playwright.sync_api import expect
+
+from annot_server.views.media import PIECE_BYTES
 
 pytestmark = pytest.mark.browser
 
@@ -210,6 +214,7 @@ def test_i_cannot_tell_is_taken_only_after_a_look_at_what_moves(annotator):
     page.keyboard.press("s")
     page.get_by_role("button", name="I cannot tell").click()
     annotator.wait_for_frame(after=frame_id)
+    annotator.wait_until_saved()
     skips = annotator.server.rows("SELECT reason FROM skips WHERE frame_id = ?", frame_id)
     assert [row["reason"] for row in skips] == ["cannot_tell"]
 
@@ -243,3 +248,51 @@ def test_a_space_bar_let_go_before_anything_came_leaves_the_frame_armed(annotato
     annotator.click(0.5, 0.5)
     assert annotator.answers()[0]["context_ms"] == 0
     expect(page.locator("#strip")).to_be_hidden()
+
+
+@pytest.fixture(scope="module")
+def long(run_server, call_command, tmp_path_factory):
+    """A server with a video of several pieces; its clip is the last seconds."""
+    home = tmp_path_factory.mktemp("long") / "home"
+    for server in run_server(home, {"redundancy": 5}):
+        folder = home.parent / "videos"
+        folder.mkdir()
+        write_noise(folder / "noise.mp4", seconds=24)
+        assert (folder / "noise.mp4").stat().st_size > 3 * PIECE_BYTES
+        table = home.parent / "clips.csv"
+        table.write_text("video_id,start_s,end_s,action\nnoise,20,24,stir soup\n")
+        call_command(home, "import-clips", table, "--videos", folder)
+        yield server
+
+
+def write_noise(path, seconds):
+    """A video that hardly compresses, its index at the end as most programs write it."""
+    rng = np.random.default_rng(0)
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=5, options={"preset": "ultrafast"})
+        stream.width, stream.height, stream.pix_fmt = 320, 240, "yuv420p"
+        for _ in range(5 * seconds):
+            picture = rng.integers(0, 255, (240, 320, 3), np.uint8)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture)))
+        container.mux(stream.encode())
+
+
+def test_a_long_video_plays_from_where_the_frame_is(long, page, new_annotator):
+    """The browser asks for the rest of the file, gets pieces, and jumps to the end of it."""
+    seen = []
+
+    def note(response):
+        if "/media/videos/" in response.url:
+            seen.append(response.status)
+
+    page.on("response", note)
+    person = new_annotator(long, page)
+    person.join()
+    person.click(0.3, 0.3)
+    person.click(0.6, 0.3)  # the frame of second 22
+    hold_space(person)
+    expect(page.locator("#video")).to_be_visible()
+    page.wait_for_function("() => document.querySelector('#video').currentTime > 22.5")
+    let_go(person)
+    assert set(seen) == {206}
+    assert len(seen) > 1
