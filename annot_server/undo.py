@@ -182,34 +182,3 @@ def _last_response(met: Encounter) -> Response | None:
     if met.skip_id is not None and met.skipped_at is not None:
         return Response(Skip, met.skip_id, met.skipped_at, met.is_skipped)
     return None
-
-
-def undo_answer(session: Session, *, person_id: int, answer_id: int, **limits: Any) -> HeldLease:
-    """Take back an answer that is the person's newest on its frame; see `undo_response`."""
-    return _undo_by_id(session, Answer, answer_id, person_id=person_id, **limits)
-
-
-def undo_skip(session: Session, *, person_id: int, skip_id: int, **limits: Any) -> HeldLease:
-    """Take back a skip that is what the person said last of its frame; see `undo_response`."""
-    return _undo_by_id(session, Skip, skip_id, person_id=person_id, **limits)
-
-
-def _undo_by_id(
-    session: Session,
-    kind: type[Answer] | type[Skip],
-    response_id: int,
-    *,
-    person_id: int,
-    undo_window_s: int,
-    **limits: Any,
-) -> HeldLease:
-    wanted = select(kind.frame_id).where(kind.id == response_id, kind.person_id == person_id)
-    frame_id = session.scalar(wanted)
-    if frame_id is None:
-        raise NotFoundError(f"you have no {NAMES[kind]} {response_id}")
-    said = _last_response(meet_frame(session, person_id=person_id, frame_id=frame_id))
-    if said is None or (said.kind, said.response_id) != (kind, response_id):
-        raise UndoExpiredError(f"this {NAMES[kind]} was taken back before", frame_id)
-    return undo_response(
-        session, person_id=person_id, frame_id=frame_id, undo_window_s=undo_window_s, **limits
-    )

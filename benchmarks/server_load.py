@@ -18,7 +18,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field, replace
 
 LEASE, ANSWER = "lease", "answer"
-REPLY_S = 30
+REPLY_S = 120
 """A reply that takes longer ends the run: the server hangs."""
 
 

@@ -17,7 +17,7 @@ from annot_server.panels import FINISH_URL, Visit, newest_visit
 from annot_server.progress import read_progress
 from annot_server.quality.standing import standing_of
 from annot_server.tokens import ANNOTATE, PROGRESS
-from annot_server.undo import undo_answer, undo_response, undo_skip
+from annot_server.undo import undo_response
 from annot_server.views.access import PEOPLE, open_to
 from annot_server.views.bodies import Blueprint
 from annot_server.views.current import person, server
@@ -43,9 +43,7 @@ from annot_server.views.schemas import (
 Json = dict[str, Any]
 
 # Larger numbers do not fit the database's integers, so they name nothing.
-LEASE_ID, FRAME_ID, ANSWER_ID, SKIP_ID = (
-    f"<int(max={MAX_INTEGER}):{name}_id>" for name in ("lease", "frame", "answer", "skip")
-)
+LEASE_ID, FRAME_ID = (f"<int(max={MAX_INTEGER}):{name}_id>" for name in ("lease", "frame"))
 
 FOR_PERSON: list[str | Json] = [
     {
@@ -163,7 +161,6 @@ def answer_frame(body: Json, headers: Json, frame_id: int) -> Response:
         )
     )
     reply = {
-        "answer_id": given.answer_id,
         "frame_id": frame_id,
         "answers_given": given.answers_given,
     }
@@ -190,7 +187,7 @@ def skip(body: Json, frame_id: int) -> tuple[Json, int]:
             now=now,
         )
     )
-    reply = {"skip_id": skipped.skip_id, "frame_id": frame_id}
+    reply = {"frame_id": frame_id}
     return reply, 200 if skipped.is_repeat else 201
 
 
@@ -207,48 +204,6 @@ def take_back(frame_id: int) -> Json:
             session,
             person_id=who.person_id,
             frame_id=frame_id,
-            now=now,
-            undo_window_s=this.config.undo_window_s,
-            lease_s=this.config.lease_s,
-        )
-    )
-    return {"lease": lease_json(held, now)}
-
-
-@blueprint.route(f"/answers/{ANSWER_ID}/undo", methods=["POST"], parameters=FOR_PERSON)
-@open_to(*PEOPLE, scope=ANNOTATE)
-@blueprint.response(200, LeaseReplySchema)
-@blueprint.alt_response(404, description="not your answer")
-@blueprint.alt_response(409, description="undo_expired")
-def take_answer_back(answer_id: int) -> Json:
-    """Take an answer back and hold its frame again."""
-    this, who, now = server(), person(), server().now()
-    held = this.database.write(
-        lambda session: undo_answer(
-            session,
-            person_id=who.person_id,
-            answer_id=answer_id,
-            now=now,
-            undo_window_s=this.config.undo_window_s,
-            lease_s=this.config.lease_s,
-        )
-    )
-    return {"lease": lease_json(held, now)}
-
-
-@blueprint.route(f"/skips/{SKIP_ID}/undo", methods=["POST"], parameters=FOR_PERSON)
-@open_to(*PEOPLE, scope=ANNOTATE)
-@blueprint.response(200, LeaseReplySchema)
-@blueprint.alt_response(404, description="not your skip")
-@blueprint.alt_response(409, description="undo_expired or lease_lost")
-def take_skip_back(skip_id: int) -> Json:
-    """Take a skip back and hold its frame again."""
-    this, who, now = server(), person(), server().now()
-    held = this.database.write(
-        lambda session: undo_skip(
-            session,
-            person_id=who.person_id,
-            skip_id=skip_id,
             now=now,
             undo_window_s=this.config.undo_window_s,
             lease_s=this.config.lease_s,

@@ -195,7 +195,6 @@ class RenewedSchema(Schema):
 class GivenSchema(Schema):
     """The stored answer, and how many the person has given."""
 
-    answer_id = fields.Integer(required=True)
     frame_id = fields.Integer(required=True)
     answers_given = fields.Integer(required=True)
 
@@ -203,7 +202,6 @@ class GivenSchema(Schema):
 class SkippedSchema(Schema):
     """The stored skip."""
 
-    skip_id = fields.Integer(required=True)
     frame_id = fields.Integer(required=True)
 
 

@@ -207,8 +207,6 @@ ROUTES = [
     ("POST", "/frames/1/answers"),
     ("POST", "/frames/1/skips"),
     ("POST", "/frames/1/undo"),
-    ("POST", "/answers/1/undo"),
-    ("POST", "/skips/1/undo"),
     ("GET", "/me"),
     ("GET", "/progress"),
     ("POST", "/prelabels"),

@@ -11,7 +11,7 @@ from annot_server.assignment import next_lease
 from annot_server.errors import LeaseLostError, NotFoundError
 from annot_server.leases import HeldLease, release, renew
 from annot_server.models import ASSISTED, BLIND, Clip, Lease, Prelabel, Slot
-from annot_server.undo import undo_answer
+from annot_server.undo import undo_response
 from dataset_builder.geometry import Point
 
 RNG = np.random.default_rng(3)
@@ -179,17 +179,17 @@ def test_an_answered_frame_leaves_the_lease(project, lease, answer) -> None:
 def test_nobody_is_offered_a_frame_twice(server, project, lease, answer, clock) -> None:
     frames = project.add_clip(3)
     lease("Ada")
-    answer_id = answer("Ada", frames[0])
+    answer("Ada", frames[0])
     person_id = project.person("Ada")
     skip = {"frame_id": frames[1], "reason": "other", "comment": None}
     server.database.write(
         lambda session: skip_frame(session, person_id=person_id, now=clock.now, **skip)
     )
     server.database.write(
-        lambda session: undo_answer(
+        lambda session: undo_response(
             session,
             person_id=person_id,
-            answer_id=answer_id,
+            frame_id=frames[0],
             now=clock.now,
             undo_window_s=60,
             lease_s=300,

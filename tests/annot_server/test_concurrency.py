@@ -20,7 +20,7 @@ from annot_server.errors import AlreadyAnsweredError, LeaseLostError
 from annot_server.leases import HeldLease, release, renew
 from annot_server.models import ASSISTED, Answer, Frame, Prelabel, Slot
 from annot_server.server import Server
-from annot_server.undo import undo_answer
+from annot_server.undo import undo_response
 from dataset_builder.geometry import Point
 
 N_PEOPLE = 7
@@ -86,7 +86,7 @@ class Tab:
         point = Point(self.random.random(), self.random.random())
         key = f"{self.person_id}-{self.random.getrandbits(64)}"
         try:
-            given = self.server.database.write(
+            self.server.database.write(
                 lambda session: give_answer(
                     session,
                     person_id=self.person_id,
@@ -98,10 +98,10 @@ class Tab:
             )
             if self.random.random() < 0.1:
                 self.server.database.write(
-                    lambda session: undo_answer(
+                    lambda session: undo_response(
                         session,
                         person_id=self.person_id,
-                        answer_id=given.answer_id,
+                        frame_id=frame_id,
                         now=self.clock(),
                         undo_window_s=3600,
                         lease_s=LEASE_S,

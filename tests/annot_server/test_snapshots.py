@@ -8,7 +8,7 @@ from annot_server.answers import Details, give_answer
 from annot_server.assignment import next_lease
 from annot_server.models import Answer, Snapshot
 from annot_server.snapshots import SnapshotReport, export_snapshot, pseudonym
-from annot_server.undo import undo_answer
+from annot_server.undo import undo_response
 from dataset_builder.domain import Segment
 from dataset_builder.errors import OutputError
 from dataset_builder.geometry import Point
@@ -117,12 +117,12 @@ def test_answers_that_can_still_be_undone_are_left_out_and_counted(
 def test_only_active_answers_count(project, answer, export, clock, tmp_path) -> None:
     [frame] = project.add_clip(1)
     database, person_id = project.server.database, project.person("Ada")
-    undone = answer("Ada", frame, Point(0.1, 0.1))
+    answer("Ada", frame, Point(0.1, 0.1))
     database.write(
-        lambda session: undo_answer(
+        lambda session: undo_response(
             session,
             person_id=person_id,
-            answer_id=undone,
+            frame_id=frame,
             now=clock.now,
             undo_window_s=60,
             lease_s=300,

@@ -13,7 +13,7 @@ from annot_server.assignment import next_lease
 from annot_server.leases import HeldLease
 from annot_server.models import Answer, Frame
 from annot_server.server import Server
-from annot_server.undo import undo_answer, undo_response, undo_skip
+from annot_server.undo import undo_response
 from dataset_builder.geometry import Point
 
 CENTRE = Point(0.5, 0.5)
@@ -48,14 +48,8 @@ class Annotator:
     def skip(self, frame_id: int, reason: str = "other", comment: str | None = None) -> Skipped:
         return self.do(skip_frame, frame_id=frame_id, reason=reason, comment=comment)
 
-    def undo(self, answer_id: int) -> HeldLease:
-        return self.do(undo_answer, answer_id=answer_id, undo_window_s=60, lease_s=300)
-
-    def take_back(self, frame_id: int) -> HeldLease:
+    def undo(self, frame_id: int) -> HeldLease:
         return self.do(undo_response, frame_id=frame_id, undo_window_s=60, lease_s=300)
-
-    def undo_skip(self, skip_id: int) -> HeldLease:
-        return self.do(undo_skip, skip_id=skip_id, undo_window_s=60, lease_s=300)
 
 
 class Annotators:

@@ -129,7 +129,7 @@ def test_a_frame_keeps_what_its_answers_agree_on(annotator, answered) -> None:
 
 def test_an_undo_empties_it_and_another_answer_writes_it_anew(annotator, answered) -> None:
     frame, cy = answered
-    cy.take_back(frame)
+    cy.undo(frame)
     assert agreement_of(annotator.frame_row(frame)) == (None,) * 5
     cy.answer(frame, Point(0.5, 0.5))
     assert agreement_of(annotator.frame_row(frame))[:3] == (3, 0, 3)
