@@ -113,8 +113,6 @@ def world(server, project, trained) -> World:
             .where(Frame.id == frames[0])
         ).one()
     values = {
-        "answer_id": 1,
-        "skip_id": 1,
         "frame_id": frames[3],
         "lease_id": lease_id,
         "image_sha256": sha,
