@@ -106,5 +106,5 @@ def _clicks(session: Session) -> list[tuple[int, int]]:
         .where(Frame.n_clicks.is_not(None))
         .group_by(Frame.n_clicks)
     )
-    counts = {n: frames for n, frames in rows}
+    counts = {int(n): frames for n, frames in rows if n is not None}
     return [(n, counts.get(n, 0)) for n in range(max(counts) + 1)] if counts else []

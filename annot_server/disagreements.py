@@ -90,13 +90,14 @@ def _conditions(kind: str, words: str) -> list[ColumnElement[bool]]:
     return conditions
 
 
-def _joined(query: Select[Any]) -> Select[Any]:
-    return (
+def _joined(query: Any) -> Select[Any]:
+    joined: Select[Any] = (
         query.select_from(Frame)
         .join(Clip, and_(Clip.clip_id == Frame.clip_id, Clip.is_gold.is_(False)))
         .join(Action, Action.action_id == Clip.action_id)
         .join(Video, Video.video_id == Clip.video_id)
     )
+    return joined
 
 
 def _clicks(session: Session, frame_ids: Sequence[int]) -> dict[int, list[Point]]:
@@ -106,7 +107,8 @@ def _clicks(session: Session, frame_ids: Sequence[int]) -> dict[int, list[Point]
             Answer.frame_id.in_(frame_ids), Answer.x.is_not(None), ANSWER_IS_ACTIVE
         )
     ):
-        found.setdefault(frame_id, []).append(Point(x, y))
+        if x is not None and y is not None:
+            found.setdefault(frame_id, []).append(Point(x, y))
     return found
 
 

@@ -71,6 +71,8 @@ def hint_figures(session: Session) -> dict[str, Any]:
             Answer.arm.is_not(None), Answer.hint_distance.is_not(None), ANSWER_IS_ACTIVE
         )
     ):
+        if arm is None or distance is None:
+            continue
         arms[arm].append((distance, ms))
         if arm == ASSISTED:
             people[person_id].append(distance)

@@ -131,10 +131,12 @@ def read_clips(session: Session) -> list[ClipProgress]:
     ).all()
     uncounted = _answers_without_columns(session)
     found = []
-    for *subject, wanted, given, hidden, disagreement, worst in rows:
-        answers = int(given) + uncounted.get(subject[0], 0)
+    for row in rows:
+        *subject, wanted, given, hidden, disagreement, worst = row
+        answers = int(given) + uncounted.get(row.clip_id, 0)
         not_visible = float(hidden) / float(given) if given else None
-        found.append(ClipProgress(*subject, answers, int(wanted), not_visible, disagreement, worst))
+        counted = (answers, int(wanted), not_visible, disagreement, worst)
+        found.append(ClipProgress(*(*subject, *counted)))
     return found
 
 
