@@ -37,7 +37,12 @@ FORMAT = "annot-backup/1"
 MANIFEST_NAME = "backup.json"
 DATABASE_NAME = {"sqlite": "annotations.db", "postgresql": "annotations.dump"}
 FRAMES_NAME = "frames"
-COUNTED = ("people", "clips", "frames", "answers")
+COUNTED = {
+    "people": "SELECT COUNT(*) FROM people",
+    "clips": "SELECT COUNT(*) FROM clips",
+    "frames": "SELECT COUNT(*) FROM frames",
+    "answers": "SELECT COUNT(*) FROM answers",
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,11 +24,14 @@ from annot_server.errors import (
     IdempotencyConflictError,
     LeaseLostError,
     NotFoundError,
+    NotReviewableError,
     UndoExpiredError,
 )
 from annot_server.leases import HeldLease, release, renew
 from annot_server.models import HIDDEN, Clip, Frame, GoldFrame, Prelabel, Slot
+from annot_server.review import ask_more, settle
 from annot_server.server import Server
+from annot_server.set_aside import set_aside_person
 from annot_server.undo import undo_response
 from dataset_builder.geometry import Point
 
@@ -38,11 +41,13 @@ GOLD_EVERY = 3
 
 DONE, REPEATED, NOTHING = "done", "repeated", "nothing"
 LOST, SAID_BEFORE, TOO_LATE = "lost", "said before", "too late"
+NOT_REVIEWABLE = "not reviewable"
 REFUSALS = {
     LeaseLostError: LOST,
     AlreadyAnsweredError: SAID_BEFORE,
     UndoExpiredError: TOO_LATE,
     NotFoundError: NOTHING,
+    NotReviewableError: NOT_REVIEWABLE,
     IdempotencyConflictError: "another answer",
 }
 
@@ -137,6 +142,32 @@ class Acts:
 
         return self._outcome(work)
 
+    def set_aside_person(self, person_id: int) -> int:
+        """Let everything that somebody said count no longer; return how many answers that were."""
+        return self.server.database.write(
+            lambda session: set_aside_person(
+                session, person_id=person_id, by_person_id=None, reason="test", now=self.clock()
+            )
+        ).answers
+
+    def ask_more(self, frame_id: int, n: int = 1) -> str:
+        """Ask more people about a frame."""
+
+        def work(session: Session) -> str:
+            ask_more(session, frame_id=frame_id, by_person_id=None, now=self.clock(), n=n)
+            return DONE
+
+        return self._outcome(work)
+
+    def settle(self, frame_id: int) -> str:
+        """Let a frame's disagreement stay."""
+
+        def work(session: Session) -> str:
+            settle(session, frame_id=frame_id, by_person_id=None, now=self.clock())
+            return DONE
+
+        return self._outcome(work)
+
     def import_prelabels(self, frame_ids: list[int], name: str) -> None:
         """Bring a model's suggestions for some frames."""
         values = {"file_sha256": name, "model": "m", "checkpoint_digest": "d", "x": 0.5, "y": 0.5}
@@ -185,6 +216,9 @@ PROMISES = {
         LEFT JOIN answers a ON a.frame_id = f.id AND {ACTIVE}
         GROUP BY f.id, f.redundancy, f.retired_at
         HAVING (COUNT(a.id) >= f.redundancy) <> (f.retired_at IS NOT NULL)""",
+    "what answers agree on, where they are not all there, or missing where they are": """
+        SELECT f.id FROM frames f JOIN clips c ON c.clip_id = f.clip_id AND NOT c.is_gold
+        WHERE (f.retired_at IS NULL) <> (f.disagreement IS NULL)""",
     "frames without a place for each answer": """
         SELECT f.id FROM frames f JOIN clips c ON c.clip_id = f.clip_id
         LEFT JOIN slots s ON s.frame_id = f.id GROUP BY f.id, f.redundancy, c.is_gold

@@ -21,7 +21,7 @@ from hypothesis.stateful import (
 )
 from sqlalchemy.exc import DBAPIError
 
-from annot_server import answers, encounter, undo
+from annot_server import answers, encounter, set_aside, undo
 from annot_server.server import Server
 from dataset_builder.geometry import Point
 from tests.annot_server.conftest import Clock, Project, empty
@@ -30,6 +30,7 @@ from tests.annot_server.crowd import (
     LEASE_FRAMES,
     LEASE_S,
     LOST,
+    NOT_REVIEWABLE,
     NOTHING,
     REPEATED,
     SAID_BEFORE,
@@ -63,6 +64,7 @@ ACTS = (
     *("answer", "answer", "skip", "undo", "undo", "speak_again"),
     *("repeat", "use_a_key_again", "renew", "give_back", "meddle_with_the_lease_of_another"),
     *("time_passes", "time_passes", "time_passes", "prelabels_come"),
+    *("a_person_is_set_aside", "more_are_asked", "a_frame_is_settled"),
 )
 
 
@@ -150,7 +152,7 @@ class Crowd(RuleBasedStateMachine):
         key = f"key {len(self.sent)}"
         outcome = self.acts.answer(person, frame, point, key)
         if (person, frame) in self.said:
-            assert outcome in (SAID_BEFORE, LOST)
+            assert outcome == SAID_BEFORE
             return
         assert outcome in (DONE, LOST)
         if outcome == DONE:
@@ -265,6 +267,24 @@ class Crowd(RuleBasedStateMachine):
         name = f"file {self.n_prelabels}"
         self.acts.import_prelabels([self.frames[pick % len(self.frames)]], name)
 
+    def a_person_is_set_aside(self, tab: int, pick: int, _point: Point | None) -> None:
+        if pick % 3:
+            return  # seldom, or nothing would be left to look at
+        person = self.person(tab)
+        frames = [f for (who, f), what in self.said.items() if (who, what) == (person, "answer")]
+        frames = [frame for frame in frames if frame not in self.gold]
+        assert self.acts.set_aside_person(person) == len(frames)
+        self.said |= {(person, frame): "set aside" for frame in frames}
+
+    def more_are_asked(self, _tab: int, pick: int, _point: Point | None) -> None:
+        outcome = self.acts.ask_more(self.frame(pick))
+        assert outcome == (NOT_REVIEWABLE if self.frame(pick) in self.gold else DONE)
+
+    def a_frame_is_settled(self, _tab: int, pick: int, _point: Point | None) -> None:
+        frame = self.frame(pick)
+        retired = ids(self.server, "SELECT id FROM frames WHERE retired_at IS NOT NULL")
+        assert self.acts.settle(frame) == (DONE if frame in retired else NOT_REVIEWABLE)
+
     # What must hold
 
     @invariant()
@@ -320,6 +340,7 @@ SABOTAGE = {
         "is_skipped",
         property(lambda _: False),
     ),
+    "setting aside leaves the frame retired": (set_aside, "REOPENED", {"settled_at": None}),
     "an old answer can be taken back": (undo, "may_undo", lambda *_: True),
     "a lost place is nobody's": (answers, "place_to_take", lambda *_, **__: None),
 }
