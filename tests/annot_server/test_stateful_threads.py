@@ -53,7 +53,7 @@ class Tab:
 
     def work(self, half_way: threading.Barrier) -> None:
         doings = (self.claim, self.answer, self.answer, self.skip, self.undo, self.repeat)
-        more = (self.claim, self.answer, self.answer, self.renew, self.release)
+        more = (self.claim, self.answer, self.answer, self.renew, self.release, self.review)
         for i in range(N_ACTS):
             if i % (N_ACTS // LOOKS) == 0:
                 half_way.wait()
@@ -84,6 +84,16 @@ class Tab:
         if self.sent:
             frame, point, key = self.chance.choice(self.sent)
             assert self.acts.answer(self.person, frame, point, key) == "repeated"
+
+    def review(self) -> None:
+        """Decide as a maintainer would who looks on meanwhile."""
+        what = self.chance.randrange(6)
+        if what == 0:
+            self.acts.set_aside_person(self.person)
+        elif what < 3 and self.frames:
+            self.acts.ask_more(self.chance.choice(self.frames))
+        elif self.frames:
+            self.acts.settle(self.chance.choice(self.frames))
 
     def renew(self) -> None:
         if self.leases:
