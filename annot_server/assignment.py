@@ -112,13 +112,17 @@ NEXT_PRIORITY = select(func.max(Clip.priority)).where(Clip.priority < bindparam(
 Other = aliased(Frame)
 FIRST_CLIP = (
     select(Clip.clip_id)
-    .join(Other)
     .where(
         Clip.priority == bindparam("priority"),
         Clip.clip_id.not_in(bindparam("tried", expanding=True)),
-        is_open(Other),
+        select(Other.id)  # looked for clip by clip: a join would be made of all open frames
+        .where(Other.clip_id == Clip.clip_id, is_open(Other))
+        .limit(1)
+        .correlate(Clip)
+        .scalar_subquery()
+        .is_not(None),
     )
-    .order_by(Clip.clip_id)  # not Other.clip_id: SQLite would sort every open frame for it
+    .order_by(Clip.clip_id)
     .limit(1)
 )
 CURRENT_PRELABEL = (
