@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Row, Select, select
+from sqlalchemy import Row, select
 from sqlalchemy.orm import Session
 
 from annot_server.errors import NotFoundError
@@ -88,7 +88,7 @@ def source_of_video(session: Session, video_id: str, leased_to: int | None = Non
     return _source(row)
 
 
-def _of_person(wanted: Select[Any], person_id: int | None) -> Select[Any]:
+def _of_person(wanted: Any, person_id: int | None) -> Any:
     wanted = wanted.join(Clip, Clip.clip_id == Frame.clip_id)
     wanted = wanted.join(Video, Video.video_id == Clip.video_id)
     if person_id is None:
