@@ -46,7 +46,8 @@ def snapshots_of(session: Session, home: Home) -> list[StoredSnapshot]:
             row.digest,
             row.answers,
             row.created_at,
-            export_folder(home, row.snapshot_id).is_dir(),
+            bool(SNAPSHOT_ID.fullmatch(row.snapshot_id))
+            and export_folder(home, row.snapshot_id).is_dir(),
         )
         for row in rows
     ]

@@ -8,3 +8,11 @@ listenToKeys(document);
 
 // On a narrow screen the pages' names scroll sideways: begin where the reader is.
 document.querySelector(".rooms [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
+
+// Somebody who waits for a job sees its end without doing anything.
+const waiting = document.querySelector("[data-look-again]");
+if (waiting) {
+  setInterval(() => {
+    if (!document.hidden) location.reload();
+  }, Number(waiting.dataset.lookAgain) * 1000);
+}

@@ -12,6 +12,7 @@ from annot_server.errors import NotFoundError
 from annot_server.exports import export_folder, snapshots_of, zipped
 from annot_server.figures import EVERY_S, ask_if_stale, newest_figures
 from annot_server.jobs import FIGURES, SNAPSHOT
+from annot_server.models import Snapshot
 from dataset_builder.geometry import Point
 from dataset_builder.snapshot import read_snapshot
 
@@ -138,6 +139,16 @@ def test_a_snapshot_that_was_made_is_not_made_again(ask, take, server, clock, re
 def test_no_other_folder_is_sent(server, name) -> None:
     with pytest.raises(NotFoundError):
         export_folder(server.home, name)
+
+
+def test_a_snapshot_of_another_name_is_listed_but_not_here(server, read, clock) -> None:
+    server.database.write(
+        lambda s: s.add(
+            Snapshot(snapshot_id="by hand", digest="0" * 64, answers=1, created_at=clock())
+        )
+    )
+    (stored,) = read(snapshots_of, server.home)
+    assert (stored.snapshot_id, stored.is_here) == ("by hand", False)
 
 
 def test_figures_are_counted_when_something_changed_and_not_too_often(
