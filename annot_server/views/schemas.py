@@ -101,7 +101,8 @@ class AnswerHeadersSchema(Schema):
     idempotency_key = fields.String(
         required=True,
         data_key="Idempotency-Key",
-        validate=validate.Regexp(r"[!-~]{1,128}\Z", error="1 to 128 printable characters."),
+        # With both ends, as the document's readers search where marshmallow matches.
+        validate=validate.Regexp(r"^[!-~]{1,128}$", error="1 to 128 printable characters."),
     )
 
 
