@@ -211,7 +211,7 @@ def export_snapshot(home: Home, *, out: Path, force: bool, as_json: bool) -> Non
 @click.pass_obj
 def import_prelabels(home: Home, *, file: Path, as_json: bool) -> None:
     """Import a model's prelabels FILE, to be shown as hints."""
-    report = ready(home).database.write(lambda session: run_prelabels(session, file, now=utc_now()))
+    report = run_prelabels(ready(home).database, file, now=utc_now())
     if report.unknown:
         click.echo(
             f"{file}: {len(report.unknown)} frames are not here, such as {report.unknown[0]}; "

@@ -15,7 +15,7 @@ from annot_server.prelabels import import_prelabels
 from annot_server.tokens import PRELABELS
 from annot_server.views.access import open_to
 from annot_server.views.bodies import Blueprint
-from annot_server.views.current import server
+from annot_server.views.current import person, server
 from dataset_builder.errors import DatasetError
 
 JSON_LINES = ("application/x-ndjson", "application/jsonl")
@@ -57,12 +57,13 @@ def bring_prelabels() -> dict[str, Any]:
     if request.mimetype not in JSON_LINES:
         raise NotJsonError(f"send the file as JSON lines, with Content-Type: {JSON_LINES[0]}")
     request.max_content_length = MAX_BYTES
-    this, now = server(), server().now()
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / FILE_NAME
         path.write_bytes(request.get_data(cache=False))
         try:
-            report = this.database.write(lambda db: import_prelabels(db, path, now=now))
+            report = import_prelabels(
+                server().database, path, now=server().now(), by_person_id=person().person_id
+            )
         except DatasetError as error:
             raise UnusableFileError(str(error).replace(f"{path}:", "line ")) from error
     return {

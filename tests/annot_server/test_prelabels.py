@@ -1,9 +1,12 @@
 from __future__ import annotations
 
-import pytest
-from sqlalchemy import select
+import threading
 
-from annot_server.models import AuditEntry, Prelabel
+import pytest
+from sqlalchemy import select, update
+
+from annot_server import prelabels
+from annot_server.models import AuditEntry, Frame, Prelabel
 from annot_server.prelabels import PrelabelReport, import_prelabels
 from dataset_builder.geometry import Point
 from dataset_builder.prelabels import Prelabel as Item
@@ -20,9 +23,7 @@ def bring(server, tmp_path):
         path = tmp_path / "prelabels.jsonl"
         rows = [Item(clip_id, second, Point(x, 0.5), 0.75) for clip_id, second, x in items]
         write_prelabels(path, model, "digest", rows)
-        return server.database.write(
-            lambda session: import_prelabels(session, path, now=server.now())
-        )
+        return import_prelabels(server.database, path, now=server.now())
 
     return bring
 
@@ -64,3 +65,58 @@ def test_a_new_models_file_is_kept_beside_the_old_one(server, project, bring) ->
     bring((CLIP, 0, 0.1))
     bring((CLIP, 0, 0.9), model="tiny 2")
     assert stored(server) == [(frame, "tiny", 0.1), (frame, "tiny 2", 0.9)]
+
+
+def test_others_write_while_a_file_is_read(server, project, bring, monkeypatch) -> None:
+    project.add_clip(1)
+    written = threading.Event()
+
+    def read_while_others_write(path):
+        def write() -> None:
+            server.database.write(lambda session: session.execute(update(Frame).values(second=0)))
+            written.set()
+
+        threading.Thread(target=write, daemon=True).start()
+        assert written.wait(10)
+        return read(path)
+
+    read = prelabels.read_prelabels
+    monkeypatch.setattr(prelabels, "read_prelabels", read_while_others_write)
+    assert bring((CLIP.replace("3000", "1000"), 0, 0.1)).imported == 1
+
+
+def test_a_large_file_comes_in_parts_between_which_others_write(
+    server, project, bring, monkeypatch
+) -> None:
+    project.add_clip(3)
+    monkeypatch.setattr(prelabels, "ROWS_A_WRITE", 2)
+    seen, write = [], server.database.write
+
+    def write_and_count(work):
+        done = write(work)
+        seen.append(len(stored(server)))
+        return done
+
+    monkeypatch.setattr(server.database, "write", write_and_count)
+    bring((CLIP, 0, 0.1), (CLIP, 1, 0.2), (CLIP, 2, 0.3))
+    assert seen == [2, 3, 3]
+
+
+def test_an_import_that_was_cut_off_is_completed_by_the_same_file(
+    server, project, bring, monkeypatch
+) -> None:
+    project.add_clip(3)
+    monkeypatch.setattr(prelabels, "ROWS_A_WRITE", 2)
+    items = [(CLIP, second, 0.1) for second in range(3)]
+    with monkeypatch.context() as cut:
+        store = prelabels._store
+
+        def store_first_part(session, *, digest, rows):
+            if len(rows) < 2:
+                raise KeyboardInterrupt
+            return store(session, digest=digest, rows=rows)
+
+        cut.setattr(prelabels, "_store", store_first_part)
+        with pytest.raises(KeyboardInterrupt):
+            bring(*items)
+    assert bring(*items) == PrelabelReport(1, 2, ())

@@ -302,7 +302,7 @@ def test_prelabels_never_reach_gold_frames(server, bring, bring_gold, tmp_path) 
     path = tmp_path / "prelabels.jsonl"
     suggested = [Prelabel(clip_id, 1, Point(0.5, 0.5), 0.7) for clip_id in clips]
     write_prelabels(path, "model", "0" * 64, suggested)
-    report = server.database.write(partial(import_prelabels, path=path, now=server.now()))
+    report = import_prelabels(server.database, path, now=server.now())
     gold_id = next(clip_id for clip_id in clips if clip_id.startswith("v2"))
     assert (report.imported, report.unknown) == (1, (f"{gold_id}/1",))
 
