@@ -1,11 +1,14 @@
 """Forgetting a person (R13): everything that names them goes, what they answered stays.
 
 Answers, skips and their times stay under the person's number, which snapshots turn into a
-pseudonym. Nothing that stays holds the name: older audit rows that did are rewritten too.
+pseudonym. Nothing that stays holds the name: older audit rows that did are rewritten too. Of the
+ids that a crowd panel gave, keyed hashes stay, so that nobody answers the same frames twice by
+being forgotten in between.
 """
 
 from __future__ import annotations
 
+import hmac
 import re
 import secrets
 from datetime import datetime
@@ -17,13 +20,27 @@ from annot_server.accounts import end_sessions
 from annot_server.models import ApiToken, AuditEntry, Invite, PanelVisit, Person, Skip
 from annot_server.pauses import give_frames_back
 
+SECRET_OF_TRACES = "forgotten"
+
 
 def forget(
-    session: Session, *, person_id: int, now: datetime, by_person_id: int | None = None
+    session: Session,
+    *,
+    person_id: int,
+    secret: bytes,
+    now: datetime,
+    by_person_id: int | None = None,
 ) -> None:
     """Erase who a person is; a second time changes nothing.
 
     Their sessions, invites and tokens end, and the frames that they hold go to others.
+
+    Args:
+        session: a writing one.
+        person_id: who.
+        secret: `Home.key` of `SECRET_OF_TRACES`.
+        now: the time.
+        by_person_id: who decides it; None for the command line.
     """
     end_sessions(session, person_id)
     person = session.get_one(Person, person_id, populate_existing=True)
@@ -31,18 +48,25 @@ def forget(
         return
     names = [n for n in (person.name, person.email, person.panel_id) if n]
     person.name = f"forgotten-{secrets.token_hex(6)}"
-    person.email = person.password_hash = person.panel = person.panel_id = None
+    person.email = person.password_hash = None
+    if person.panel is not None and person.panel_id is not None:
+        person.panel_id = trace_of(secret, person.panel, person.panel_id)
     person.forgotten_at = now
     person.paused_at, person.paused_reason = person.paused_at or now, "forgotten"
     give_frames_back(session, person_id=person_id, now=now)
-    _end_ways_in(session, person_id, now)
+    _end_ways_in(session, person_id, secret, now)
     session.execute(update(Skip).where(Skip.person_id == person_id).values(comment=None))
     _clean_audit_log(session, names, f"person {person_id}")
     subject = f"person {person_id}"
     session.add(AuditEntry(at=now, person_id=by_person_id, what="forget", subject=subject))
 
 
-def _end_ways_in(session: Session, person_id: int, now: datetime) -> None:
+def trace_of(secret: bytes, panel: str, panels_id: str) -> str:
+    """Return what stays of a panel's id: it tells nothing, and no URL can say it (see `Panel`)."""
+    return "forgotten:" + hmac.new(secret, f"{panel}:{panels_id}".encode(), "sha256").hexdigest()
+
+
+def _end_ways_in(session: Session, person_id: int, secret: bytes, now: datetime) -> None:
     """Void invites, tokens and visits, whose keys become numbers that mean nothing."""
     for invite in session.scalars(select(Invite).where(Invite.person_id == person_id)):
         invite.token_sha256 = secrets.token_hex(32)
@@ -51,7 +75,7 @@ def _end_ways_in(session: Session, person_id: int, now: datetime) -> None:
         token.token_sha256, token.name = secrets.token_hex(32), ""
         token.revoked_at = token.revoked_at or now
     for visit in session.scalars(select(PanelVisit).where(PanelVisit.person_id == person_id)):
-        visit.submission_id = f"forgotten-{secrets.token_hex(12)}"
+        visit.submission_id = trace_of(secret, visit.panel, visit.submission_id)
         if visit.ended_at is None:
             visit.ended_at, visit.ended_as = now, "returned"
 

@@ -18,6 +18,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from annot_server.accounts import Account, account_of, end_sessions
+from annot_server.config import Home
 from annot_server.consent import agree
 from annot_server.errors import (
     ConfigError,
@@ -26,6 +27,7 @@ from annot_server.errors import (
     VisitTakenError,
     marked,
 )
+from annot_server.forgetting import SECRET_OF_TRACES, trace_of
 from annot_server.leases import lock_person
 from annot_server.models import (
     ANNOTATOR,
@@ -47,6 +49,19 @@ FINISH_URL = "/panel/finish"
 
 
 @dataclass(frozen=True, slots=True)
+class Keys:
+    """The server's keys: of the names made for people, and of what stays of the forgotten."""
+
+    names: bytes
+    traces: bytes
+
+    @classmethod
+    def of(cls, home: Home) -> Keys:
+        """Return the keys of a server."""
+        return cls(home.key("panel names"), home.key(SECRET_OF_TRACES))
+
+
+@dataclass(frozen=True, slots=True)
 class Visit:
     """One submission: how many answers were given in it, and how it ended, if it did."""
 
@@ -61,7 +76,7 @@ class Visit:
 def arrive(
     session: Session,
     *,
-    secret: bytes,
+    keys: Keys,
     panel: str,
     arrival: Arrival,
     here: int | None,
@@ -71,7 +86,7 @@ def arrive(
 
     Args:
         session: a writing one.
-        secret: key of the names that are made for people.
+        keys: of this server.
         panel: the panel's name.
         arrival: what the URL says.
         here: who is signed in in this browser, None for nobody.
@@ -79,14 +94,14 @@ def arrive(
 
     Raises:
         VisitTakenError: another browser holds this submission, or an earlier one of the person.
-        VisitOverError: the submission ended before.
+        VisitOverError: the submission ended before, or the person was forgotten here.
     """
-    visit = check_arrival(session, panel=panel, arrival=arrival, here=here, now=now)
+    visit = check_arrival(session, keys=keys, panel=panel, arrival=arrival, here=here, now=now)
     if visit is not None:
         return account_of(session, visit.person_id)
     person = _person_of(session, panel, arrival.person_key)
     if person is None:
-        name = free_name(session, secret=secret, panel=panel, person_key=arrival.person_key)
+        name = free_name(session, secret=keys.names, panel=panel, person_key=arrival.person_key)
         person = Person(
             name=name,
             role=ANNOTATOR,
@@ -118,13 +133,14 @@ def arrive(
 
 
 def check_arrival(
-    session: Session, *, panel: str, arrival: Arrival, here: int | None, now: datetime
+    session: Session, *, keys: Keys, panel: str, arrival: Arrival, here: int | None, now: datetime
 ) -> PanelVisit | None:
     """Return the visit that goes on in this browser, None where a new one may begin.
 
     Raises:
         VisitTakenError, VisitOverError: see `arrive`.
     """
+    _refuse_forgotten(session, keys, panel, arrival)
     visit = find_visit(session, panel, arrival.submission_id)
     if visit is None:
         person = _person_of(session, panel, arrival.person_key)
@@ -246,6 +262,19 @@ def _person_of(session: Session, panel: str, person_key: str) -> Person | None:
     return session.scalar(
         select(Person).where(Person.panel == panel, Person.panel_id == person_key)
     )
+
+
+def _refuse_forgotten(session: Session, keys: Keys, panel: str, arrival: Arrival) -> None:
+    """Raise `VisitOverError` for a person or a submission that was forgotten here."""
+    person = _person_of(session, panel, trace_of(keys.traces, panel, arrival.person_key))
+    submission = trace_of(keys.traces, panel, arrival.submission_id)
+    if person is not None or find_visit(session, panel, submission) is not None:
+        raise VisitOverError(
+            marked(
+                "You asked to be forgotten here, and your answers stay. So you cannot take part "
+                "a second time; please return the submission on the panel."
+            )
+        )
 
 
 def _given_since(session: Session, visit: PanelVisit) -> int:

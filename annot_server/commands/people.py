@@ -13,6 +13,7 @@ from annot_server.accounts import change_role, find_person
 from annot_server.commands.options import AS_JSON, ready
 from annot_server.config import Home
 from annot_server.errors import ConfigError, PasswordRuleError
+from annot_server.forgetting import SECRET_OF_TRACES
 from annot_server.forgetting import forget as forget_person
 from annot_server.invitations import invite as make_invite
 from annot_server.invitations import new_names, revoke_invitations
@@ -180,7 +181,10 @@ def forget(home: Home, *, name: str, yes: bool) -> None:
         person_id = find_person(session, name).id
     if not yes:
         click.confirm(f"Forget {name}? This cannot be undone", abort=True, err=True)
-    this.database.write(lambda session: forget_person(session, person_id=person_id, now=utc_now()))
+    secret = home.key(SECRET_OF_TRACES)
+    this.database.write(
+        lambda session: forget_person(session, person_id=person_id, secret=secret, now=utc_now())
+    )
     click.echo(f"person {person_id} is forgotten; their answers stay under a pseudonym")
     click.echo("backups made before still name them", err=True)
 

@@ -17,7 +17,7 @@ from annot_server.errors import (
     WrongPasswordError,
     marked,
 )
-from annot_server.forgetting import forget
+from annot_server.forgetting import SECRET_OF_TRACES, forget
 from annot_server.models import AuditEntry
 from annot_server.own_data import read_own_data
 from annot_server.passwords import check_rules, hash_password, set_password, stored_hash
@@ -102,8 +102,15 @@ def forget_me() -> Response:
         ask_again(request.form.get("current", ""))
     except (WrongPasswordError, TooManyAttemptsError) as error:
         return forget_page(translated(error.message), error)
+    secret = this.home.key(SECRET_OF_TRACES)
     this.database.write(
-        lambda db: forget(db, person_id=who.person_id, by_person_id=who.person_id, now=this.now())
+        lambda db: forget(
+            db,
+            person_id=who.person_id,
+            secret=secret,
+            now=this.now(),
+            by_person_id=who.person_id,
+        )
     )
     logout_user()
     session.clear()

@@ -15,6 +15,7 @@ from annot_server.models import ANNOTATOR
 from annot_server.panels import (
     COMPLETED,
     FINISH_URL,
+    Keys,
     arrive,
     check_arrival,
     complete_visit,
@@ -36,7 +37,12 @@ def show_entry(name: str) -> Response:
     this = server()
     with this.database.read() as db:
         visit = check_arrival(
-            db, panel=panel.name, arrival=arrival, here=person_here(), now=this.now()
+            db,
+            keys=Keys.of(this.home),
+            panel=panel.name,
+            arrival=arrival,
+            here=person_here(),
+            now=this.now(),
         )
         goal = "" if visit is None else FINISH_URL if visit.ended_at else "/"
     if goal:
@@ -50,10 +56,11 @@ def begin(name: str) -> Response:
     """Begin the visit in this browser."""
     panel, arrival = arriving(name)
     this, now, here = server(), server().now(), person_here()
+    keys = Keys.of(this.home)
     account = this.database.write(
         lambda db: arrive(
             db,
-            secret=this.home.key("panel names"),
+            keys=keys,
             panel=panel.name,
             arrival=arrival,
             here=here,

@@ -176,6 +176,27 @@ def test_arriving_replaces_whoever_was_signed_in(sign_in) -> None:
     assert client.get("/api/v1/me").json["name"].startswith("prolific-")
 
 
+@ON_BOTH
+@pytest.mark.parametrize(
+    "url", [entry("s1"), entry("s2"), entry("s1", pid="another")], ids=["same", "new", "borrowed"]
+)
+def test_who_was_forgotten_does_not_answer_a_second_time(app, begin, server, url) -> None:
+    client = begin("s1")
+    assert client.post("/account/forget", data={"confirm": "yes"}).status_code == 200
+    for browser in (client, app.test_client()):
+        for refused in (browser.get(url), browser.post(url)):
+            assert refused.status_code == 410
+            assert "You asked to be forgotten here" in refused.text
+    assert len(rows(server, select(Person.id))) == 1
+
+
+def test_what_stays_of_a_forgotten_panel_id_cannot_be_sent_as_one(begin, server, app) -> None:
+    begin().post("/account/forget", data={"confirm": "yes"})
+    ((trace,),) = rows(server, select(Person.panel_id))
+    assert PID not in trace
+    assert app.test_client().post(entry(pid=trace)).status_code == 400
+
+
 @pytest.mark.parametrize(
     "url",
     [
