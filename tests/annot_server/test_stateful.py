@@ -42,7 +42,7 @@ from tests.annot_server.crowd import (
 )
 
 IS_LONG = os.environ.get("ANNOT_SOAK") == "1"
-SHORT, LONG = {"max_examples": 20, "derandomize": True}, {"max_examples": 500}
+SHORT, LONG = {"max_examples": 20, "derandomize": True}, {"max_examples": 200}
 QUIET = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
 LIMITS = settings(
     **(LONG if IS_LONG else SHORT),

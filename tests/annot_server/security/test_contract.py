@@ -19,7 +19,7 @@ from tests.annot_server.security.routes import ROUTES
 
 IS_LONG = os.environ.get("ANNOT_SOAK") == "1"
 LIMITS = settings(
-    max_examples=500 if IS_LONG else 30,
+    max_examples=200 if IS_LONG else 30,
     derandomize=not IS_LONG,
     database=None,
     deadline=None,
