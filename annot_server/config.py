@@ -112,14 +112,14 @@ class Config:
         high=1,
     )
     gold_window: int = setting(
-        20, "gold answers", "a person's score is the share right among the last so many", low=1
+        20, "gold frames", "a person's score is the share right among the last so many", low=1
     )
     gold_min_answers: int = setting(
-        10, "gold answers", "nobody is judged by fewer hidden gold frames than this", low=1
+        10, "gold frames", "nobody is judged by fewer hidden gold frames than this", low=1
     )
     gold_min_share: float = setting(
         0.6,
-        "share of gold answers",
+        "share of gold frames",
         "an annotator whose score falls below it is paused; 0 pauses nobody",
         low=0,
         high=1,

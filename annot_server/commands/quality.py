@@ -103,7 +103,7 @@ def scores(home: Home, *, as_json: bool) -> None:
         click.echo(json.dumps([person.to_json() for person in found]))
         return
     rows: list[tuple[str, ...]] = [
-        ("", "answers", "gold", "right", "last", "off by", "from others", "")
+        ("", "answers", "gold", "skipped", "right", "last", "off by", "from others", "")
     ]
     rows += [row_of(person) for person in found]
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
@@ -125,6 +125,7 @@ def row_of(person: PersonReport) -> tuple[str, ...]:
         person.name,
         str(person.answers),
         str(person.gold_answers),
+        str(person.gold_skips),
         *("-" if share is None else f"{share:.1%}" for share in shares),
         "paused" if person.paused_at else "",
     )

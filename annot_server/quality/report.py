@@ -2,8 +2,8 @@
 
 One pass over all active answers, in numpy: about 0.3 s for 135,000 answers, so a page that shows it
 keeps it for a while. Gold figures are over all of a person's gold answers that count, `score` over
-the last `window` (see `score`). Distances are fractions of the frame's diagonal, times are
-milliseconds, shares are 0..1; None stands where there is nothing to say it from.
+the last `window` answers and skips (see `score`). Distances are fractions of the frame's diagonal,
+times are milliseconds, shares are 0..1; None stands where there is nothing to say it from.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Executable, func, or_, select
+from sqlalchemy import Executable, func, select
 from sqlalchemy.orm import Session
 
 from annot_server.models import (
@@ -24,13 +24,11 @@ from annot_server.models import (
     Answer,
     Clip,
     Frame,
-    GoldAnswer,
-    GoldFrame,
     Person,
     Skip,
     Video,
 )
-from annot_server.quality.score import Result, score_of
+from annot_server.quality.score import RESPONSES, RESULTS, Result, score_of
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -46,13 +44,14 @@ class PersonReport:
         answers: active answers that count.
         clicks: those of them that are points.
         not_visible: share of the answers that say "not visible".
-        skips: frames passed on.
+        skips: frames passed on, gold not among them.
         median_ms: median time per answer, of those whose time the page told.
         gold_answers: hidden gold answers that count.
         gold_right: share of them that is right.
         gold_distance: median distance of clicks from the known point.
         not_visible_right: share of gold frames without the action that were answered so.
-        score: share right among the last ones.
+        gold_skips: hidden gold frames passed on.
+        score: share right among the last ones, but for one skip in ten.
         agreement_distance: median distance of the person's clicks from the others' clicks on the
             same retired frames.
         shared_frames: retired frames that the person and at least one other have clicked.
@@ -72,6 +71,7 @@ class PersonReport:
     gold_right: float | None
     gold_distance: float | None
     not_visible_right: float | None
+    gold_skips: int
     score: float | None
     agreement_distance: float | None
     shared_frames: int
@@ -98,7 +98,7 @@ def people_report(session: Session, *, window: int) -> list[PersonReport]:
 
     Args:
         session: reads.
-        window: how many gold answers the rolling score looks at (`config.gold_window`).
+        window: how many responses to gold the rolling score looks at (`config.gold_window`).
     """
     answers = _read_answers(session)
     agreement = _agreement(session, answers)
@@ -123,7 +123,7 @@ def people_report(session: Session, *, window: int) -> list[PersonReport]:
     for person in people:
         rows = by_person.get(person.id, np.zeros(0, np.int64))
         n_clicks = int(np.count_nonzero(~np.isnan(answers.x[rows])))
-        overall = score_of(gold[person.id])
+        overall = score_of([result for result in gold[person.id] if not result.is_skip])
         n_shared, distance = agreement.get(person.id, (0, None))
         reports.append(
             PersonReport(
@@ -141,6 +141,7 @@ def people_report(session: Session, *, window: int) -> list[PersonReport]:
                 gold_right=overall.share_right,
                 gold_distance=overall.distance,
                 not_visible_right=overall.not_visible_right,
+                gold_skips=len(gold[person.id]) - overall.n,
                 score=score_of(gold[person.id][:window]).share_right,
                 agreement_distance=distance,
                 shared_frames=n_shared,
@@ -238,25 +239,10 @@ def _raw_rows(session: Session, query: Executable) -> list[tuple[Any, ...]]:
 
 
 def _gold_results(session: Session) -> dict[int, list[Result]]:
-    """Return everybody's gold answers that count, the newest first."""
+    """Return everybody's responses to gold that count, the newest first."""
     results: dict[int, list[Result]] = defaultdict(list)
-    for person_id, is_right, is_visible, distance in session.execute(
-        select(
-            GoldAnswer.person_id,
-            GoldAnswer.is_right,
-            GoldFrame.x.is_not(None),
-            GoldAnswer.distance,
-        )
-        .join(GoldFrame, GoldFrame.frame_id == GoldAnswer.frame_id)
-        .join(Person, Person.id == GoldAnswer.person_id)
-        .where(
-            GoldAnswer.superseded_at.is_(None),
-            GoldFrame.withdrawn_at.is_(None),
-            or_(Person.judged_from.is_(None), GoldAnswer.created_at >= Person.judged_from),
-        )
-        .order_by(GoldAnswer.id.desc())
-    ):
-        results[person_id].append(Result(is_right, is_visible, distance))
+    for *result, person_id in session.execute(RESULTS.add_columns(RESPONSES.c.person_id)):
+        results[person_id].append(Result(*result))
     return results
 
 

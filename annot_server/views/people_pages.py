@@ -43,6 +43,7 @@ NOTHING_YET: Row = dict.fromkeys(
         "median_ms",
         "gold_answers",
         "gold_right",
+        "gold_skips",
         "gold_distance",
         "agreement_distance",
         "not_visible",

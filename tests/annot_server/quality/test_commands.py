@@ -96,7 +96,8 @@ def test_somebody_is_qualified_by_hand_and_may_try_again(server, project, cli) -
 def test_scores_are_a_table_and_json(project, cli) -> None:
     project.person("Ada")
     table = cli("scores").stdout.splitlines()
-    assert table[0].split() == ["answers", "gold", "right", "last", "off", "by", "from", "others"]
-    assert table[1].split() == ["Ada", "0", "0", "-", "-", "-", "-"]
+    head = ["answers", "gold", "skipped", "right", "last", "off", "by", "from", "others"]
+    assert table[0].split() == head
+    assert table[1].split() == ["Ada", "0", "0", "0", "-", "-", "-", "-"]
     [ada] = json.loads(cli("scores", "--json").stdout)
     assert (ada["name"], ada["gold_answers"], ada["score"]) == ("Ada", 0, None)

@@ -8,12 +8,22 @@ import numpy as np
 import pytest
 from sqlalchemy import insert, select, update
 
-from annot_server.models import AuditEntry, GoldAnswer, GoldFrame, Lease, LeaseFrame, Person
+from annot_server.models import (
+    AuditEntry,
+    Clip,
+    GoldAnswer,
+    GoldFrame,
+    Lease,
+    LeaseFrame,
+    Person,
+    Skip,
+)
 from annot_server.pauses import resume
 from annot_server.quality.score import Result, is_too_low, rolling_score, score_of
 from annot_server.quality.standing import standing_of
 
 RIGHT, WRONG = Result(True, True, 0.01), Result(False, True, 0.4)
+SKIPPED = Result(False, True, None, is_skip=True)
 
 
 def test_no_gold_answers_say_nothing() -> None:
@@ -42,8 +52,28 @@ def test_few_answers_judge_nobody_and_the_threshold_itself_passes(n_right, n_wro
     assert is_too_low(score, min_answers=10, min_share=0.6) is is_low
 
 
+@pytest.mark.parametrize(
+    ("n_right", "n_skipped", "share"),
+    [(9, 1, 1.0), (18, 2, 1.0), (9, 0, 1.0), (8, 1, 0.889), (8, 2, 0.889), (10, 10, 0.556)],
+)
+def test_one_skip_in_ten_is_free_and_the_others_are_not_right(n_right, n_skipped, share) -> None:
+    assert score_of([RIGHT] * n_right + [SKIPPED] * n_skipped).share_right == share
+
+
+def test_skips_stand_for_themselves_beside_the_other_figures() -> None:
+    score = score_of([RIGHT, Result(False, False, None, is_skip=True), SKIPPED])
+    assert (score.n, score.n_skipped) == (3, 2)
+    assert (score.n_not_visible, score.not_visible_right, score.distance) == (0, None, 0.01)
+
+
+@pytest.mark.parametrize(("n_skipped", "is_low"), [(9, False), (10, True)])
+def test_whoever_skips_all_gold_is_judged_like_others(n_skipped, is_low) -> None:
+    score = score_of([SKIPPED] * n_skipped)
+    assert is_too_low(score, min_answers=10, min_share=0.6) is is_low
+
+
 class History:
-    """Gives a person gold answers, right and wrong, the oldest first."""
+    """Gives a person gold answers, right and wrong, and skips of gold, the oldest first."""
 
     def __init__(self, server, person_id: int, frames: list[int]) -> None:
         self.server, self.person_id, self.frames = server, person_id, frames
@@ -53,26 +83,13 @@ class History:
         self.server.database.write(partial(self._add, right))
 
     def _add(self, right: tuple[bool, ...], session) -> None:
-        now = self.server.now()
         for is_right in right:
-            lease = Lease(
-                person_id=self.person_id,
-                clip_id=self.clip_id(session),
-                created_at=now,
-                expires_at=now + timedelta(seconds=1),
-            )
-            session.add(lease)
-            session.flush()
-            frame_id = self.frames[self.n % len(self.frames)]
-            session.execute(insert(LeaseFrame), {"lease_id": lease.id, "frame_id": frame_id})
+            met = self._meet_next(session)
             session.execute(
                 insert(GoldAnswer),
                 {
-                    "frame_id": frame_id,
-                    "person_id": self.person_id,
-                    "lease_id": lease.id,
+                    **met,
                     "idempotency_key": f"key {self.n}",
-                    "created_at": now,
                     "is_right": is_right,
                     "x": 0.5,
                     "y": 0.5,
@@ -81,10 +98,34 @@ class History:
             )
             self.n += 1
 
-    def clip_id(self, session) -> str:
-        from annot_server.models import Clip
+    def skip(self, n: int) -> None:
+        self.server.database.write(partial(self._skip, n))
 
-        return session.scalars(select(Clip.clip_id).where(Clip.is_gold)).first()
+    def _skip(self, n: int, session) -> None:
+        for _ in range(n):
+            session.execute(insert(Skip), {**self._meet_next(session), "reason": "broken_image"})
+            self.n += 1
+
+    def _meet_next(self, session) -> dict[str, Any]:
+        """Lease the next gold frame; return the values that answers and skips share."""
+        now = self.server.now()
+        clip_id = session.scalars(select(Clip.clip_id).where(Clip.is_gold)).first()
+        lease = Lease(
+            person_id=self.person_id,
+            clip_id=clip_id,
+            created_at=now,
+            expires_at=now + timedelta(seconds=1),
+        )
+        session.add(lease)
+        session.flush()
+        frame_id = self.frames[self.n % len(self.frames)]
+        session.execute(insert(LeaseFrame), {"lease_id": lease.id, "frame_id": frame_id})
+        return {
+            "frame_id": frame_id,
+            "person_id": self.person_id,
+            "lease_id": lease.id,
+            "created_at": now,
+        }
 
     def standing(self) -> str | None:
         return self.server.database.write(
@@ -138,6 +179,61 @@ def test_somebody_whose_score_falls_is_paused_at_the_next_lease(server, history)
     with server.database.read() as session:
         [entry] = session.scalars(select(AuditEntry).where(AuditEntry.what == "pause")).all()
         assert (entry.person_id, str(ada.person_id) in entry.subject) == (None, True)
+
+
+def test_skipping_every_gold_frame_pauses_like_wrong_answers(history) -> None:
+    ada = history()
+    ada.skip(9)
+    assert ada.standing() is None
+    ada.skip(1)
+    assert ada.standing() == "paused"
+    reason = "0 of the last 10 hidden gold frames were answered right, 10 were skipped"
+    assert ada.person().paused_reason == reason
+
+
+def test_a_broken_image_now_and_then_costs_nothing(history) -> None:
+    ada = history()
+    ada.add(*[True] * 11, *[False] * 7)
+    ada.skip(2)
+    assert ada.score().share_right == 0.611
+    assert ada.standing() is None
+
+
+def test_the_window_holds_answers_and_skips_as_they_came(history, clock) -> None:
+    ada = history()
+    ada.skip(10)
+    clock.advance(1)
+    ada.add(*[True] * 15)
+    assert (ada.score().n, ada.score().n_skipped) == (20, 5)
+    clock.advance(1)
+    ada.skip(2)
+    assert (ada.score().n, ada.score().n_skipped) == (20, 5)
+    ada.add(*[True] * 5)
+    assert (ada.score().n, ada.score().n_skipped, ada.score().share_right) == (20, 2, 1.0)
+
+
+def test_a_skip_that_was_taken_back_or_of_withdrawn_gold_does_not_count(server, history) -> None:
+    ada = history()
+    ada.skip(5)
+    taken_back = update(Skip).where(Skip.frame_id == ada.frames[0])
+    withdrawn = update(GoldFrame).where(GoldFrame.frame_id == ada.frames[1])
+    server.database.write(
+        lambda session: [
+            session.execute(taken_back.values(undone_at=server.now())),
+            session.execute(withdrawn.values(withdrawn_at=server.now())),
+        ]
+    )
+    assert (ada.score().n, ada.score().n_skipped) == (3, 3)
+
+
+def test_skips_from_before_somebody_went_on_do_not_count(server, history, clock) -> None:
+    ada = history()
+    ada.skip(10)
+    assert ada.standing() == "paused"
+    clock.advance(10)
+    goes_on = partial(resume, person_id=ada.person_id, now=server.now())
+    assert server.database.write(goes_on)
+    assert (ada.score().n, ada.standing()) == (0, None)
 
 
 def test_a_paused_person_stays_paused_and_can_go_on_with_a_new_window(
@@ -201,10 +297,16 @@ def test_the_report_has_gold_by_person(server, history, project) -> None:
     ada.add(*[True] * 6, *[False] * 24)
     ada.add(*[True] * 2)
     project.person("Bo")
+    cy = history("Cy")
+    cy.add(*[True] * 4)
+    cy.skip(6)
     with server.database.read() as session:
         rows = {row.name: row for row in people_report(session, window=20)}
     assert (rows["Ada"].gold_answers, rows["Ada"].gold_right) == (32, 0.25)
     assert rows["Ada"].score == 0.1
     assert rows["Ada"].gold_distance == 0.5
-    assert rows["Bo"].gold_answers == 0
+    assert rows["Bo"].gold_answers == rows["Bo"].gold_skips == rows["Ada"].gold_skips == 0
+    assert (rows["Cy"].gold_answers, rows["Cy"].gold_right, rows["Cy"].gold_skips) == (4, 1.0, 6)
+    assert rows["Cy"].score == 0.444
+    assert rows["Cy"].skips == 0
     assert np.isclose(rows["Ada"].gold_right or 0, 0.25)
