@@ -96,10 +96,12 @@ def arrive(
         VisitTakenError: another browser holds this submission, or an earlier one of the person.
         VisitOverError: the submission ended before, or the person was forgotten here.
     """
+    person = _person_of(session, panel, arrival.person_key)
+    if person is not None:
+        lock_person(session, person.id)  # first: of two browsers, the second sees the first's visit
     visit = check_arrival(session, keys=keys, panel=panel, arrival=arrival, here=here, now=now)
     if visit is not None:
         return account_of(session, visit.person_id)
-    person = _person_of(session, panel, arrival.person_key)
     if person is None:
         name = free_name(session, secret=keys.names, panel=panel, person_key=arrival.person_key)
         person = Person(
@@ -112,7 +114,6 @@ def arrive(
         session.add(person)
         session.flush()
     else:
-        lock_person(session, person.id)
         for earlier in open_visits(session, person.id):
             earlier.ended_at, earlier.ended_as = now, RETURNED
         if person.id != here:

@@ -8,6 +8,7 @@ import threading
 import pytest
 from sqlalchemy import select
 
+from annot_server import panels
 from annot_server.config import Config
 from annot_server.errors import ConfigError
 from annot_server.models import AuditEntry, Lease, PanelVisit, Person
@@ -120,6 +121,38 @@ def test_of_many_browsers_at_once_one_gets_in(app, server) -> None:
         thread.join()
     assert sorted(codes) == [303] + [409] * 5
     assert len(rows(server, select(Person.id))) == 1
+
+
+@pytest.mark.parametrize(
+    "database_url", [pytest.param("postgres", marks=pytest.mark.postgres)], indirect=True
+)
+def test_of_two_browsers_that_come_back_at_once_one_gets_in(
+    app, begin, project, server, monkeypatch
+) -> None:
+    """On SQLite one of them is through before the other begins."""
+    project.add_clip(2)
+    first = begin("s0")
+    answer(first, 2)
+    first.post("/panel/finish")
+    lock, meeting = panels.lock_person, threading.Barrier(2)
+
+    def lock_together(session, person_id) -> None:
+        meeting.wait(10)
+        lock(session, person_id)
+
+    monkeypatch.setattr(panels, "lock_person", lock_together)
+    codes: list[int] = []
+
+    def come(submission: str) -> None:
+        codes.append(app.test_client().post(entry(submission)).status_code)
+
+    threads = [threading.Thread(target=come, args=(name,)) for name in ("s1", "s2")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(codes) == [303, 409]
+    assert len(rows(server, select(PanelVisit.id).where(PanelVisit.ended_at.is_(None)))) == 1
 
 
 def test_the_same_url_in_the_same_browser_goes_on(begin, server) -> None:
