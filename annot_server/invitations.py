@@ -55,7 +55,8 @@ def invite(
         expires_at: when an unused link stops working; None: never.
 
     Raises:
-        ConfigError: the name is empty or too long, or belongs to somebody of another role.
+        ConfigError: the name is empty or too long, or belongs to somebody of another role, or to
+            somebody who was forgotten.
     """
     if role == MODEL:
         raise ConfigError("a model does not sign in by a browser; make a token for it instead")
@@ -65,6 +66,8 @@ def invite(
         person = Person(name=name, role=role, created_at=now)
         session.add(person)
         session.flush()
+    elif person.forgotten_at is not None:
+        raise ConfigError(f"{name!r} was forgotten; invite them under a new name")
     elif person.role != role:
         raise ConfigError(f"{name!r} is already here as {person.role}; invite another name")
     token = secrets.token_urlsafe(32)

@@ -8,6 +8,7 @@ import zipfile
 import pytest
 
 from annot_server import worker
+from annot_server.forgetting import forget
 from annot_server.models import ApiToken, Frame, Invite, Person
 from annot_server.tokens import create_token
 
@@ -154,6 +155,14 @@ def test_a_new_invite_link_is_shown_once(mia, project, app, read) -> None:
     assert app.test_client().post(link.partition("8000")[2]).status_code == 303
     assert "/join/" not in mia.get(f"/maintain/people/{ada}").text
     assert read(lambda s: s.query(Invite).filter_by(person_id=ada).one()).expires_at is not None
+
+
+def test_nobody_is_invited_who_was_forgotten(mia, project, server, read) -> None:
+    ada = project.person("Ada")
+    server.database.write(lambda s: forget(s, person_id=ada, secret=b"", now=server.now()))
+    page = mia.post(f"/maintain/people/{ada}/invite", follow_redirects=True)
+    assert "was forgotten; invite them under a new name" in page.text
+    assert read(lambda s: s.query(Invite).filter_by(person_id=ada).count()) == 0
 
 
 def test_a_token_is_revoked(mia, project, server, read) -> None:
