@@ -42,6 +42,7 @@ def invite(
     role: str,
     now: datetime,
     expires_at: datetime | None = None,
+    by_person_id: int | None = None,
 ) -> str:
     """Make a one-time link for a person and return its token; the person is made when new.
 
@@ -53,6 +54,7 @@ def invite(
         role: what they may do; none of a model, which has no browser.
         now: the time.
         expires_at: when an unused link stops working; None: never.
+        by_person_id: who invites; None for the command line.
 
     Raises:
         ConfigError: the name is empty or too long, or belongs to somebody of another role, or to
@@ -76,7 +78,8 @@ def invite(
             token_sha256=_hash(token), person_id=person.id, created_at=now, expires_at=expires_at
         )
     )
-    session.add(AuditEntry(at=now, what="invite", subject=f"person {person.id} as {role}"))
+    subject = f"person {person.id} as {role}"
+    session.add(AuditEntry(at=now, person_id=by_person_id, what="invite", subject=subject))
     return token
 
 

@@ -156,20 +156,34 @@ def list_tokens(session: Session) -> list[TokenRow]:
     ]
 
 
-def revoke_token(session: Session, *, token_id: int, now: datetime) -> bool:
+def revoke_token(
+    session: Session,
+    *,
+    token_id: int,
+    now: datetime,
+    person_id: int | None = None,
+    by_person_id: int | None = None,
+) -> bool:
     """Let a token work no longer; False where that was so already.
+
+    Args:
+        session: a writing one.
+        token_id: which.
+        now: the time.
+        person_id: whose it has to be; None: anybody's.
+        by_person_id: who revokes it; None for the command line.
 
     Raises:
         ConfigError: there is no such token.
     """
     token = session.get(ApiToken, token_id)
-    if token is None:
+    if token is None or person_id not in (None, token.person_id):
         raise ConfigError(f"there is no token {token_id}; see `annot-server token list`")
     if token.revoked_at is not None:
         return False
     token.revoked_at = now
     subject = f"token {token_id} of person {token.person_id}"
-    session.add(AuditEntry(at=now, what="revoke_token", subject=subject))
+    session.add(AuditEntry(at=now, person_id=by_person_id, what="revoke_token", subject=subject))
     return True
 
 

@@ -153,12 +153,19 @@ def resume_person(person_id: int) -> Response:
 @open_to(MAINTAINER)
 def invite_person(person_id: int) -> str | Response:
     """Make a new invite link and show it once."""
-    now = server().now()
+    now, by = server().now(), person().person_id
     expires_at = now + timedelta(days=server().config.invite_days)
 
     def make(session: Session) -> str:
         who = read_person(session, person_id, now=now)
-        return invite(session, name=who.name, role=who.role, now=now, expires_at=expires_at)
+        return invite(
+            session,
+            name=who.name,
+            role=who.role,
+            now=now,
+            expires_at=expires_at,
+            by_person_id=by,
+        )
 
     try:
         token = server().database.write(make)
@@ -172,10 +179,12 @@ def invite_person(person_id: int) -> str | Response:
 @open_to(MAINTAINER)
 def revoke_persons_token(person_id: int, token_id: int) -> Response:
     """Let one of somebody's tokens work no longer."""
-    now = server().now()
+    now, who = server().now(), person().person_id
     return _change(
         person_id,
-        lambda session: revoke_token(session, token_id=token_id, now=now),
+        lambda session: revoke_token(
+            session, token_id=token_id, now=now, person_id=person_id, by_person_id=who
+        ),
         "The token no longer works.",
     )
 

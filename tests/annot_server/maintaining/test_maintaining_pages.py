@@ -9,7 +9,7 @@ import pytest
 
 from annot_server import worker
 from annot_server.forgetting import forget
-from annot_server.models import ApiToken, Frame, Invite, Person
+from annot_server.models import ApiToken, AuditEntry, Frame, Invite, Person
 from annot_server.tokens import create_token
 
 PAGES = (
@@ -175,6 +175,37 @@ def test_a_token_is_revoked(mia, project, server, read) -> None:
     page = mia.post(f"/maintain/people/{ada}/tokens/{token_id}/revoke", follow_redirects=True)
     assert "no longer works" in page.text
     assert read(lambda s: s.query(ApiToken).one()).revoked_at is not None
+
+
+def test_the_page_of_one_person_revokes_nobody_elses_token(mia, project, server, read) -> None:
+    project.person("Ada")
+    bo = project.person("Bo")
+    server.database.write(
+        lambda s: create_token(s, name="Ada", scopes=["annotate"], now=server.now())
+    )
+    token_id = read(lambda s: s.query(ApiToken).one()).id
+    page = mia.post(f"/maintain/people/{bo}/tokens/{token_id}/revoke", follow_redirects=True)
+    assert f"there is no token {token_id}" in page.text
+    assert read(lambda s: s.query(ApiToken).one()).revoked_at is None
+
+
+def test_the_audit_log_says_who_invited_and_revoked(mia, project, server, read) -> None:
+    ada = project.person("Ada")
+    server.database.write(
+        lambda s: create_token(s, name="Ada", scopes=["annotate"], now=server.now())
+    )
+    token_id = read(lambda s: s.query(ApiToken).one()).id
+    mia.post(f"/maintain/people/{ada}/invite")
+    mia.post(f"/maintain/people/{ada}/tokens/{token_id}/revoke")
+    me = read(lambda s: s.query(Person).filter_by(name="Mia").one()).id
+    done = read(
+        lambda s: [
+            (row.what, row.person_id)
+            for row in s.query(AuditEntry).order_by(AuditEntry.id)
+            if row.subject.endswith((f"person {ada}", f"person {ada} as annotator"))
+        ]
+    )
+    assert done == [("invite", me), ("revoke_token", me)]
 
 
 def test_setting_answers_aside_asks_first_and_says_what_it_did(
