@@ -24,10 +24,16 @@ EVERY_S = 300
 FOLLOWED = 0.03
 """A click this near its hint (fraction of the diagonal) followed it; the hint's ring is as wide."""
 
+WHO = frozenset({"name", "role", "paused_at", "paused_reason"})
+"""Not kept with the figures: pages read these where they stand, so that forgetting takes all."""
+
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """The newest figures, when they were counted, and whether they are being counted anew."""
+    """The newest figures, when they were counted, and whether they are being counted anew.
+
+    `people` are rows of the quality report by `person_id`, without who they are.
+    """
 
     counted_at: datetime | None
     is_waiting: bool
@@ -40,9 +46,13 @@ def count_figures(session: Session, *, window: int) -> dict[str, Any]:
     """Count everything; `window` is the quality report's."""
     seen = state_of(session)
     hints = hint_figures(session)
-    people = [person.to_json() for person in people_report(session, window=window)]
-    for person in people:
-        person["hints"] = hints["people"].get(person["person_id"])
+    people = [
+        {
+            **{name: figure for name, figure in row.to_json().items() if name not in WHO},
+            "hints": hints["people"].get(row.person_id),
+        }
+        for row in people_report(session, window=window)
+    ]
     return {
         "seen": seen,
         "people": people,

@@ -6,13 +6,15 @@ import io
 import zipfile
 
 import pytest
+from sqlalchemy import select
 
 from annot_server import jobs, worker
 from annot_server.errors import NotFoundError
 from annot_server.exports import export_folder, snapshots_of, zipped
 from annot_server.figures import EVERY_S, ask_if_stale, newest_figures
 from annot_server.jobs import FIGURES, SNAPSHOT
-from annot_server.models import Snapshot
+from annot_server.models import Job, Snapshot
+from annot_server.pauses import pause
 from dataset_builder.geometry import Point
 from dataset_builder.snapshot import read_snapshot
 
@@ -170,6 +172,16 @@ def test_figures_are_counted_when_something_changed_and_not_too_often(
     assert read(newest_figures).people[0]["answers"] == 2
     clock.advance(EVERY_S + 1)
     assert not server.database.write(lambda s: ask_if_stale(s, now=clock()))
+
+
+def test_figures_are_kept_without_names_and_reasons(server, project, clock) -> None:
+    ada = project.person("Ada Lovelace")
+    server.database.write(lambda s: pause(s, person_id=ada, reason="Lady Ada asked", now=clock()))
+    worker.work(server, lambda: False, until_idle=True)
+    with server.database.read() as session:
+        (kept,) = session.scalars(select(Job.result).where(Job.kind == FIGURES)).all()
+    assert f'"person_id": {ada}' in kept
+    assert "Ada" not in kept
 
 
 def test_figures_stay_while_they_are_counted_anew(server, read, project, clock) -> None:
