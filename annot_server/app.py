@@ -218,8 +218,9 @@ def refuse_other_sites() -> None:
     else:
         is_ours = origin is None or urlsplit(origin).netloc == request.host
     if not is_ours:
-        # %r: a path may hold line breaks, and with them lines that we never wrote.
-        logger.warning("refused %s %r from another site", request.method, request.path)
+        # The rule and no path: that may hold an unused invite link, or line breaks.
+        rule = request.url_rule.rule if request.url_rule else None
+        logger.warning("refused %s %r from another site", request.method, rule)
         raise ForbiddenError("this request came from another site; open the page itself")
 
 

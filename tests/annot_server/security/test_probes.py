@@ -199,6 +199,15 @@ def test_no_request_forges_a_line_of_the_log(app, world, trained, caplog) -> Non
     assert [line for line in lines if "\n" in line or "\r" in line] == []
 
 
+def test_a_refused_request_puts_no_invite_link_into_the_log(app, project, caplog) -> None:
+    token = project.invite("Ada")
+    headers = {"Sec-Fetch-Site": "cross-site"}
+    assert app.test_client().post(f"/join/{token}", headers=headers).status_code == 403
+    told = [record.getMessage() for record in caplog.records]
+    assert "refused POST '/join/<token>' from another site" in told
+    assert token not in "".join(told)
+
+
 # Videos -----------------------------------------------------------------------------------------
 
 
