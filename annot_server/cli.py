@@ -22,7 +22,7 @@ from annot_server.commands import (
 )
 from annot_server.commands.options import AS_JSON, FILE, FOLDER, NEW, ready, show
 from annot_server.config import Config, Home
-from annot_server.database import open_engine
+from annot_server.database import keep_private, open_engine
 from annot_server.errors import ServerError
 from annot_server.imports import ClipSettings
 from annot_server.imports import import_clips as run_import
@@ -61,6 +61,7 @@ def init(home: Home, *, database_url: str | None) -> None:
     config = Config(database_url=database_url) if database_url else Config()
     engine = open_engine(url_of_database(home, config))
     home.make_folder()
+    keep_private(engine)
     upgrade_database(engine)  # first: settings that name no database are not written
     home.create(config)
     click.echo(f"{home.path}: ready; settings are in {home.config_path}")

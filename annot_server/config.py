@@ -251,7 +251,8 @@ class Home:
                     f"{path}: exists already; keep it, or choose another folder with --home"
                 )
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        self.path.mkdir(mode=0o700, exist_ok=True)  # names and answers may be in it
+        self.path.mkdir(exist_ok=True)
+        self.path.chmod(0o700)  # names and answers may be in it
 
     def config(self) -> Config:
         """Read the settings."""

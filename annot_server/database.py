@@ -16,6 +16,7 @@ import logging
 import os
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Any, TypeVar
 
 from sqlalchemy import (
@@ -74,6 +75,15 @@ def open_engine(url: str) -> Engine:
         # A listener for "begin" would do, but any listener makes every statement half as fast.
         engine.dialect.do_begin = _begin_sqlite  # type: ignore[assignment,method-assign]
     return engine
+
+
+def keep_private(engine: Engine) -> None:
+    """Make a SQLite file readable by its owner only; its companions are made like it."""
+    path = engine.url.database
+    if engine.dialect.name == "sqlite" and path:
+        with contextlib.suppress(OSError):  # whoever opens it is told
+            Path(path).touch(mode=0o600)
+            Path(path).chmod(0o600)
 
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:

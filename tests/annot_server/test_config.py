@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import sqlite3
 import stat
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from annot_server.cli import main
 from annot_server.config import Config, Home, config_text, read_config
 from annot_server.errors import ConfigError
 from annot_server.server import database_url
@@ -95,6 +98,24 @@ def test_in_an_open_folder_settings_and_secret_are_for_their_owner_only(tmp_path
     home.create(Config())
     modes = {stat.S_IMODE(path.stat().st_mode) for path in (home.config_path, home.secret_path)}
     assert modes == {0o600}
+
+
+@pytest.mark.parametrize("is_there", [False, True])
+def test_what_init_makes_is_for_its_owner_only(tmp_path, is_there) -> None:
+    home = tmp_path / "home"
+    if is_there:
+        home.mkdir()
+        home.chmod(0o755)
+    done = CliRunner().invoke(main, ["--home", str(home), "init"])
+    assert done.exit_code == 0, done.output
+    with sqlite3.connect(home / "annotations.db") as connection:
+        connection.execute("UPDATE people SET name = 'x'")
+        modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in home.iterdir()}
+    connection.close()
+    assert stat.S_IMODE(home.stat().st_mode) == 0o700
+    assert modes.pop("frames")  # nobody gets at it through the folder
+    assert set(modes) >= {"annotations.db", "annotations.db-wal", "config.toml", "secret.key"}
+    assert set(modes.values()) == {0o600}
 
 
 def test_folder_and_secret_are_for_their_owner_only(tmp_path) -> None:
