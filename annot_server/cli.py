@@ -29,6 +29,7 @@ from annot_server.imports import import_clips as run_import
 from annot_server.migration import upgrade as upgrade_database
 from annot_server.prelabels import import_prelabels as run_prelabels
 from annot_server.progress import read_progress
+from annot_server.retirement import summarise_retired
 from annot_server.server import database_url as url_of_database
 from annot_server.server import open_server, utc_now
 from annot_server.snapshots import export_snapshot as run_snapshot
@@ -71,7 +72,10 @@ def init(home: Home, *, database_url: str | None) -> None:
 @click.pass_obj
 def upgrade(home: Home) -> None:
     """Bring the database to this version's schema."""
-    upgrade_database(open_server(home).database.engine)
+    database = open_server(home).database
+    upgrade_database(database.engine)
+    summarise_retired(database)
+    database.close()
     click.echo("the database is up to date")
 
 

@@ -23,11 +23,12 @@ from annot_server.backup import (
     read_manifest,
 )
 from annot_server.config import Config, Home, config_text, read_config
-from annot_server.database import open_engine
+from annot_server.database import Database, open_engine
 from annot_server.errors import ConfigError, StorageError
 from annot_server.migration import migrations_folder, opened, upgrade
 from annot_server.models import Frame
 from annot_server.postgres_tools import load
+from annot_server.retirement import summarise_retired
 from annot_server.server import database_url
 from dataset_builder.errors import InputError
 from dataset_builder.frames import image_path
@@ -78,14 +79,16 @@ def restore(
         if url != config.database_url:
             new.config_path.write_text(config_text(replace(config, database_url=url)), "utf-8")
         engine = open_engine(database_url(new, new.config()))
+        database = Database(engine)
         try:
             _read_in(backup, manifest, engine)
             upgrade(engine)
+            summarise_retired(database)
             with Session(engine) as session:
                 audited = audit(session)
                 images = list(session.scalars(select(Frame.image_sha256).distinct()))
         finally:
-            engine.dispose()
+            database.close()
         make_private(folder)  # before the images: a link shares its rights with the old store
         if manifest.with_frames:
             copy_frames(backup / FRAMES_NAME, new.frame_store)

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
-from sqlalchemy import Engine, select, text
+from sqlalchemy import Engine, select, text, update
 
 from annot_server import backup as backup_module
 from annot_server import postgres_tools
@@ -20,7 +20,8 @@ from annot_server.assignment import next_lease
 from annot_server.cli import main
 from annot_server.config import Home
 from annot_server.database import open_engine
-from annot_server.models import Answer, Base, Person
+from annot_server.models import Answer, Base, Frame, Person
+from annot_server.retirement import AGREEMENT
 from annot_server.server import Server, database_url, open_server
 from dataset_builder.frames import image_path
 from dataset_builder.geometry import Point
@@ -152,6 +153,17 @@ def test_a_restored_server_has_every_row_and_image(
     names = [path.name for path in old.frame_store.rglob("*.jpg")]
     assert len(names) == 3
     assert {path.name for path in new.frame_store.rglob("*.jpg")} == set(names)
+
+
+def test_a_restored_server_knows_what_answers_agree_on_where_the_old_one_did_not(
+    worked, command, restore, tmp_path, restored_engine
+) -> None:
+    before = everything(worked.database.engine)
+    with worked.database.engine.begin() as connection:
+        connection.execute(update(Frame).values(dict.fromkeys(AGREEMENT)))
+    assert command("backup", tmp_path / "old", "--with-frames").exit_code == 0
+    assert restore(tmp_path / "old").exit_code == 0
+    assert everything(restored_engine()) == before
 
 
 def test_people_go_on_in_the_restored_server(worked, out, restore, tmp_path) -> None:

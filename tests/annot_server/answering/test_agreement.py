@@ -4,12 +4,18 @@ import math
 import random
 
 import pytest
+from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.cluster import DBSCAN
+from sqlalchemy import update
 
+from annot_server import retirement
 from annot_server.agreement import CLOSE, disagreement_of, summarise
+from annot_server.cli import main
+from annot_server.disagreements import read_queue
 from annot_server.models import Frame
+from annot_server.retirement import AGREEMENT
 from dataset_builder.geometry import Point
 
 fractions = st.floats(0, 1)
@@ -141,3 +147,53 @@ def test_an_open_frame_has_none(project, annotator) -> None:
     ada.lease()
     ada.answer(frame)
     assert agreement_of(annotator.frame_row(frame)) == (None,) * 5
+
+
+# Frames that retired when nothing of it was kept ------------------------------------------------
+
+
+@pytest.fixture
+def retired_long_ago(server, annotator, answered):
+    """Return a retired frame as the first schema left it, and what its answers agree on."""
+    frame, _ = answered
+    before = agreement_of(annotator.frame_row(frame))
+    server.database.write(
+        lambda session: session.execute(update(Frame).values(dict.fromkeys(AGREEMENT)))
+    )
+    return frame, before
+
+
+def test_an_upgrade_keeps_what_answers_of_retired_frames_agree_on(
+    server, annotator, retired_long_ago
+) -> None:
+    frame, before = retired_long_ago
+    retired_at = annotator.frame_row(frame).retired_at
+    done = CliRunner().invoke(main, ["--home", str(server.home.path), "upgrade"])
+    assert done.exit_code == 0, done.output
+    assert agreement_of(annotator.frame_row(frame)) == before
+    assert annotator.frame_row(frame).retired_at == retired_at
+    with server.database.read() as session:
+        assert [queued.frame_id for queued in read_queue(session)[0]] == [frame]
+
+
+def test_many_retired_frames_are_done_in_parts(server, project, annotator, monkeypatch) -> None:
+    frames = project.add_clip(5, redundancy=1)
+    ada = annotator("Ada")
+    ada.lease()
+    for frame in frames:
+        ada.answer(frame)
+    server.database.write(
+        lambda session: session.execute(update(Frame).values(dict.fromkeys(AGREEMENT)))
+    )
+    monkeypatch.setattr(retirement, "FRAMES_A_WRITE", 2)
+    assert retirement.summarise_retired(server.database) == 5
+    assert {annotator.frame_row(frame).n_clicks for frame in frames} == {1}
+    assert retirement.summarise_retired(server.database) == 0
+
+
+def test_open_frames_stay_without(server, project, annotator) -> None:
+    [frame] = project.add_clip(1, redundancy=2)
+    ada = annotator("Ada")
+    ada.lease()
+    ada.answer(frame)
+    assert retirement.summarise_retired(server.database) == 0
