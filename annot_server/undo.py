@@ -74,6 +74,8 @@ TAKE_BACK = {
     Skip: update(Skip).where(Skip.id == RESPONSE_ID).values(undone_at=bindparam("now")),
 }
 NAMES = {Answer: "answer", Skip: "skip", GoldAnswer: "answer"}
+TABLE_NAMES = {**NAMES, GoldAnswer: "gold answer"}
+"""For the audit log, which the person does not see: each kind counts its own numbers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,11 +129,14 @@ def undo_response(
     connection.execute(TAKE_BACK[said.kind], {"response_id": said.response_id, "now": now})
     if said.kind is Answer:
         reopen(session, frame_id)
-    name = NAMES[said.kind]
-    subject = f"{name} {said.response_id}"
     connection.execute(
         insert(AuditEntry),
-        {"at": now, "person_id": person_id, "what": f"undo_{name}", "subject": subject},
+        {
+            "at": now,
+            "person_id": person_id,
+            "what": f"undo_{NAMES[said.kind]}",
+            "subject": f"{TABLE_NAMES[said.kind]} {said.response_id}",
+        },
     )
     whose: dict[str, Any] = {
         "person_id": person_id,

@@ -19,7 +19,7 @@ from annot_server.errors import (
     UndoExpiredError,
 )
 from annot_server.leases import HeldLease, release, renew
-from annot_server.models import Answer, Clip, GoldAnswer, GoldFrame, Lease, Skip, Video
+from annot_server.models import Answer, AuditEntry, Clip, GoldAnswer, GoldFrame, Lease, Skip, Video
 from annot_server.quality.gold import RECENT_LEASES
 from annot_server.undo import undo_response
 from dataset_builder.geometry import Point
@@ -291,6 +291,19 @@ def test_a_skip_of_gold_can_be_taken_back(server, people, gold) -> None:
     assert [frame.frame_id for frame in ada.take_back(gold[2]).frames] == [gold[2]]
     ada.answer(gold[2], None)
     assert stored(server, GoldAnswer.frame_id, GoldAnswer.is_right) == [(gold[2], True)]
+
+
+def test_the_audit_log_names_the_kind_of_what_was_taken_back(server, people, gold) -> None:
+    ada = people()
+    ada.gold_lease()
+    given = ada.answer(gold[0])
+    ada.take_back(gold[0])
+    skipped = ada.skip(gold[1])
+    ada.take_back(gold[1])
+    assert stored(server, AuditEntry.what, AuditEntry.subject)[1:] == [  # after the import
+        ("undo_answer", f"gold answer {given.answer_id}"),
+        ("undo_skip", f"skip {skipped.skip_id}"),
+    ]
 
 
 def test_an_old_gold_answer_cannot_be_taken_back(people, gold, clock) -> None:

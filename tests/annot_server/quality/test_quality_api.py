@@ -93,6 +93,35 @@ def test_no_reply_to_any_request_tells_gold_apart(golden, sign_in) -> None:
     assert {"renew", "answer", "again", "undo", "not visible", "skip", "undo skip"} <= done
 
 
+def test_no_number_in_a_reply_tells_gold_apart(golden, sign_in) -> None:
+    for name in ("Cy", "Di"):  # more ordinary answers than gold ones: counted ids would differ
+        client = sign_in(name)
+        for n, frame in enumerate(lease_of_kind(client, golden, False)["frames"]):
+            post(client, f"frames/{frame['frame_id']}/answers", {"point": None}, f"{name}{n}")
+            post(client, f"frames/{frame['frame_id']}/undo")
+            post(client, f"frames/{frame['frame_id']}/skips", {"reason": "other"})
+    said = []
+    for name, is_gold in (("Ada", False), ("Bo", True)):
+        client = sign_in(name)
+        frame_id = lease_of_kind(client, golden, is_gold)["frames"][0]["frame_id"]
+        replies = [
+            post(client, f"frames/{frame_id}/answers", {"point": None}, "k"),
+            post(client, f"frames/{frame_id}/answers", {"point": None}, "k"),
+            post(client, f"frames/{frame_id}/answers", {"point": None}, "l"),
+            post(client, f"frames/{frame_id}/answers", {"point": {"x": 0.5, "y": 0.5}}, "k"),
+            post(client, f"frames/{frame_id}/skips", {"reason": "other"}),
+        ]
+        post(client, f"frames/{frame_id}/undo")
+        replies += [
+            post(client, f"frames/{frame_id}/undo"),
+            post(client, f"frames/{frame_id}/skips", {"reason": "other"}),
+            post(client, f"frames/{frame_id}/skips", {"reason": "other"}),
+            post(client, f"frames/{frame_id}/answers", {"point": None}, "m"),
+        ]
+        said.append([reply.text.replace(str(frame_id), "ID") for reply in replies])
+    assert said[0] == said[1]
+
+
 def test_no_refusal_tells_gold_apart(golden, project, sign_in) -> None:
     client = sign_in("Bo")
     ordinary = project.add_clip(1, video_id="v9")[0]
