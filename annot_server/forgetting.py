@@ -1,7 +1,7 @@
 """Forgetting a person (R13): everything that names them goes, what they answered stays.
 
 Answers, skips and their times stay under the person's number, which snapshots turn into a
-pseudonym. Nothing that stays holds the name: older audit rows that did are rewritten too. Of the
+pseudonym. Nothing that stays holds the name: reasons that did are rewritten too. Of the
 ids that a crowd panel gave, keyed hashes stay, so that nobody answers the same frames twice by
 being forgotten in between.
 """
@@ -18,9 +18,14 @@ from sqlalchemy.orm import Session
 
 from annot_server.accounts import end_sessions
 from annot_server.models import ApiToken, AuditEntry, Invite, PanelVisit, Person, Skip
-from annot_server.pauses import give_frames_back
+from annot_server.pauses import MAX_REASON, give_frames_back
 
 SECRET_OF_TRACES = "forgotten"
+HEADS = {
+    "pause": re.compile(r"person \d+: "),
+    "set_aside": re.compile(r"(?:person|answer) \d+: \d+ answers, \d+ frames opened: "),
+}
+"""The kinds of audit rows that end in what somebody wrote, and what stands before it."""
 
 
 def forget(
@@ -56,7 +61,7 @@ def forget(
     give_frames_back(session, person_id=person_id, now=now)
     _end_ways_in(session, person_id, secret, now)
     session.execute(update(Skip).where(Skip.person_id == person_id).values(comment=None))
-    _clean_audit_log(session, names, f"person {person_id}")
+    _clean_reasons(session, names, f"person {person_id}")
     subject = f"person {person_id}"
     session.add(AuditEntry(at=now, person_id=by_person_id, what="forget", subject=subject))
 
@@ -80,12 +85,17 @@ def _end_ways_in(session: Session, person_id: int, secret: bytes, now: datetime)
             visit.ended_at, visit.ended_as = now, "returned"
 
 
-def _clean_audit_log(session: Session, names: list[str], instead: str) -> None:
-    """Put the person's number where older rows have a name, as a word of its own."""
-    for name in names:
-        word = re.compile(rf"(?<!\w)['\"]?{re.escape(name)}['\"]?(?!\w)")
-        rows = session.scalars(
-            select(AuditEntry).where(AuditEntry.subject.contains(name, autoescape=True))
-        )
-        for row in rows:
-            row.subject = word.sub(instead, row.subject)
+def _clean_reasons(session: Session, names: list[str], instead: str) -> None:
+    """Put the person's number where a reason has a name, in whatever case, as a word of its own.
+
+    Only what people wrote is looked at: the server's own words may be somebody's name.
+    """
+    words = "|".join(re.escape(name) for name in sorted(names, key=len, reverse=True))
+    word = re.compile(rf"(?<!\w)['\"]?(?:{words})['\"]?(?!\w)", re.IGNORECASE)
+    for row in session.scalars(select(AuditEntry).where(AuditEntry.what.in_(HEADS))):
+        head = HEADS[row.what].match(row.subject)
+        if head is not None:
+            row.subject = head[0] + word.sub(instead, row.subject[head.end() :])
+    for other in session.scalars(select(Person).where(Person.paused_reason.is_not(None))):
+        cleaned = word.sub(instead, other.paused_reason or "")
+        other.paused_reason = cleaned[:MAX_REASON]
