@@ -19,13 +19,16 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 from werkzeug.exceptions import HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
+from werkzeug.routing import IntegerConverter, Map
 
 from annot_server.config import Home
 from annot_server.errors import (
     DatabaseAwayError,
     ForbiddenError,
+    NotFoundError,
     RequestError,
     TooManyAttemptsError,
+    UnusableTextError,
 )
 from annot_server.outages import is_away
 from annot_server.server import Server, open_server, utc_now
@@ -44,7 +47,7 @@ from annot_server.views import (
     panels,
     quality,
 )
-from annot_server.views.schemas import ErrorSchema
+from annot_server.views.schemas import MAX_INTEGER, ErrorSchema
 
 logger = logging.getLogger(__name__)
 
@@ -94,6 +97,7 @@ def app_of(server: Server) -> Flask:
     # The folder stands beside this package in a checkout and inside it in an installed wheel.
     app = Flask(__name__, static_folder=str(resources.files("annot_server.static")))
     app.extensions[current.EXTENSION] = server
+    app.url_map.converters["int"] = ColumnInteger
     is_https = server.config.is_https
     app.config.update(
         SECRET_KEY=server.home.key("session"),
@@ -114,6 +118,7 @@ def app_of(server: Server) -> Flask:
             app.wsgi_app, x_for=proxies, x_proto=proxies, x_host=proxies
         )
     app.before_request(refuse_other_sites)
+    app.before_request(refuse_nul)
     app.before_request(access.refuse_others)
     app.after_request(add_headers)
     app.register_error_handler(RequestError, handle_refusal)
@@ -132,6 +137,13 @@ def app_of(server: Server) -> Flask:
         app.register_blueprint(module.blueprint)
     access.check_rules(app)
     return app
+
+
+class ColumnInteger(IntegerConverter):
+    """A whole number in an address, up to what a column of the database holds."""
+
+    def __init__(self, map: Map, fixed_digits: int = 0, max: int = MAX_INTEGER) -> None:
+        super().__init__(map, fixed_digits=fixed_digits, max=max)
 
 
 class JsonApi(Api):
@@ -222,6 +234,17 @@ def refuse_other_sites() -> None:
         rule = request.url_rule.rule if request.url_rule else None
         logger.warning("refused %s %r from another site", request.method, rule)
         raise ForbiddenError("this request came from another site; open the page itself")
+
+
+def refuse_nul() -> None:
+    """Refuse a NUL in a path, a query or a form: PostgreSQL keeps none, and nobody types one."""
+    if "\0" in request.path:
+        raise NotFoundError("there is nothing here")
+    # A body of the API is no form, and may be larger than a form.
+    sent = [request.args] if request.path.startswith(API_PREFIX) else [request.args, request.form]
+    for values in sent:
+        if any("\0" in text for item in values.items(multi=True) for text in item):
+            raise UnusableTextError("a character was sent that no text can hold (NUL)")
 
 
 def add_headers(response: Response) -> Response:

@@ -21,6 +21,7 @@
         |-- WrongPasswordError          401 wrong_password
         |-- PasswordRuleError           422 password_rule
         |-- UnusableFileError           422 unusable_file
+        |-- UnusableTextError           422 unusable_text
         |-- TooManyAttemptsError        429 too_many_attempts
         |-- BusyError                   503 busy
         `-- DatabaseAwayError           503 database_away
@@ -167,6 +168,13 @@ class UnusableFileError(RequestError):
 
     status = 422
     code = "unusable_file"
+
+
+class UnusableTextError(RequestError):
+    """A query or a form holds a character that no text can hold."""
+
+    status = 422
+    code = "unusable_text"
 
 
 class WrongPasswordError(RequestError):

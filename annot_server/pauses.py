@@ -10,7 +10,7 @@ from datetime import datetime
 from sqlalchemy import update
 from sqlalchemy.orm import Session
 
-from annot_server.errors import ConfigError
+from annot_server.errors import ConfigError, NotFoundError
 from annot_server.leases import lock_person
 from annot_server.models import AuditEntry, Lease, Person
 
@@ -36,12 +36,13 @@ def pause(
 
     Raises:
         ConfigError: no reason, or too long a one.
+        NotFoundError: there is no such person.
     """
     reason = " ".join(reason.split())
     if not 0 < len(reason) <= MAX_REASON:
         raise ConfigError(f"a reason has 1 to {MAX_REASON} characters, got {len(reason)}")
     lock_person(session, person_id)
-    person = session.get_one(Person, person_id, populate_existing=True)
+    person = _person(session, person_id)
     if person.paused_at is not None:
         return False
     person.paused_at, person.paused_reason = now, reason
@@ -60,9 +61,10 @@ def resume(
 
     Raises:
         ConfigError: the person was forgotten, and nobody can sign in as them.
+        NotFoundError: there is no such person.
     """
     lock_person(session, person_id)
-    person = session.get_one(Person, person_id, populate_existing=True)
+    person = _person(session, person_id)
     if person.forgotten_at is not None:
         raise ConfigError(f"person {person_id} was forgotten; invite them under a new name")
     if person.paused_at is None:
@@ -81,3 +83,10 @@ def give_frames_back(session: Session, *, person_id: int, now: datetime) -> None
         .where(Lease.person_id == person_id, Lease.released_at.is_(None), Lease.expires_at > now)
         .values(released_at=now, expires_at=now)
     )
+
+
+def _person(session: Session, person_id: int) -> Person:
+    person = session.get(Person, person_id, populate_existing=True)
+    if person is None:
+        raise NotFoundError("there is no such person")
+    return person
