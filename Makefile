@@ -1,4 +1,5 @@
-# The two commands: `make demo` (the whole circle on this machine; ONCE=1 stops after it) and `make test`.
+# The two commands: `make demo` (the whole circle on this machine; ONCE=1 stops after it) and `make test`
+# (JOBS processes: one a core, at most four).
 # A machine without a GPU should set TORCH_INDEX_URL=https://download.pytorch.org/whl/cpu, or pip may
 # fetch CUDA builds of several GB with torch.
 
@@ -12,6 +13,7 @@ SEED ?= 0
 PORT ?= 8000
 DEMO_DIR ?= demo-run
 PYTEST_ARGS ?=
+JOBS ?= $(shell n=$$(nproc 2>/dev/null || echo 2); [ $$n -gt 4 ] && n=4; echo $$n)
 KILLS ?= 20
 OUT ?=
 
@@ -38,7 +40,7 @@ demo: $(STAMP)
 	  --setup-seconds $$(cat $(STAMP))
 
 test: system-packages $(STAMP)
-	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(PYTEST_ARGS)
 
 # What takes many minutes: the server killed again and again on both databases (KILLS on each; OUT
 # keeps the figures as JSON lines), then thousands of random orders of acts and of API requests.
