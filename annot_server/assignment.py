@@ -51,7 +51,12 @@ from annot_server.models import (
     UtcDateTime,
 )
 from annot_server.places import Taken, place_for_lease
-from annot_server.quality.gold import HAS_HIDDEN_GOLD, next_gold_lease
+from annot_server.quality.gold import (
+    HAS_HIDDEN_GOLD,
+    LIVE_GOLD_LEASE,
+    held_gold_lease,
+    next_gold_lease,
+)
 
 PERSON_ID: BindParameter[int] = bindparam("person_id")
 NOW = bindparam("now", type_=UtcDateTime)
@@ -99,6 +104,7 @@ WHERE_TO_BEGIN = select(
     )
     .scalar_subquery()
     .label("live_lease_id"),
+    LIVE_GOLD_LEASE.scalar_subquery().label("live_gold_lease_id"),
     select(Lease.clip_id)
     .where(Lease.person_id == PERSON_ID)
     .order_by(Lease.id.desc())
@@ -156,9 +162,10 @@ def next_lease(
 ) -> HeldLease | None:
     """Give a person their next frames, or None when there is no work for them.
 
-    A live lease with open frames comes back, renewed. With `after_lease_id` that one is passed over
-    and a second one is given, so that a page can prefetch. One frame in `gold_every` comes from a
-    gold clip, while there are some (R3); with 0 no new ones do.
+    The oldest live lease with open frames comes back, renewed: gold or not, so that the order does
+    not tell them apart (R3). With `after_lease_id` that one is passed over and a second one is
+    given, so that a page can prefetch. One frame in `gold_every` comes from a gold clip, while
+    there are some; with 0 no new ones do.
 
     Raises:
         NotFoundError: the person never had `after_lease_id`.
@@ -174,9 +181,12 @@ def next_lease(
         )
         .one()
     )
-    if begin.live_lease_id is not None:
-        prolong(session, begin.live_lease_id, now + timedelta(seconds=lease_s))
-        return held_lease(session, begin.live_lease_id)
+    live_ids = {begin.live_lease_id, begin.live_gold_lease_id} - {None}
+    if live_ids:
+        lease_id = min(live_ids)
+        prolong(session, lease_id, now + timedelta(seconds=lease_s))
+        is_gold = lease_id == begin.live_gold_lease_id
+        return (held_gold_lease if is_gold else held_lease)(session, lease_id)
     if begin.has_gold:
         gold = next_gold_lease(
             session,
@@ -186,7 +196,6 @@ def next_lease(
             every=gold_every,
             rng=rng,
             last_clip_id=begin.last_clip_id,
-            after_lease_id=after_lease_id,
         )
         if gold:
             return gold

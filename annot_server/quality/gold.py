@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session, aliased
 
 from annot_server.database import core, new_id
 from annot_server.encounter import Encounter
-from annot_server.leases import HELD_SUBJECT, HeldLease, held_from_rows, prolong
+from annot_server.leases import HELD_SUBJECT, HeldLease, held_from_rows
 from annot_server.models import (
     HIDDEN,
     Clip,
@@ -64,7 +64,7 @@ WAITS_IN_LEASE = and_(
         exists().where(NewerLease.id == Newer.lease_id, NewerLease.person_id == Lease.person_id),
     ),
 )
-LIVE_LEASE = (
+LIVE_GOLD_LEASE = (
     select(func.min(Lease.id))
     .join(Clip, Clip.clip_id == Lease.clip_id)
     .where(
@@ -75,6 +75,7 @@ LIVE_LEASE = (
         exists().where(LeaseFrame.lease_id == Lease.id, WAITS_IN_LEASE),
     )
 )
+"""The person's oldest live gold lease with frames that wait, but for one."""
 HELD_LEASE = (
     # No hint is ever shown on a gold frame.
     HELD_SUBJECT.add_columns(*(null().label(name) for name in ("arm", "x", "y", "score")))
@@ -149,11 +150,8 @@ def next_gold_lease(
     every: int,
     rng: np.random.Generator,
     last_clip_id: str | None,
-    after_lease_id: int | None = None,
 ) -> HeldLease | None:
     """Give a person gold frames where it is their turn for some, None where it is not.
-
-    A live gold lease with frames that wait comes back, renewed.
 
     Args:
         session: of a write that holds the person's lock.
@@ -164,13 +162,7 @@ def next_gold_lease(
         rng: draws whether it is time.
         last_clip_id: the clip of the person's last lease; gold is taken from there onward, as
             clips are.
-        after_lease_id: a lease to pass over.
     """
-    values = {"person_id": person_id, "now": now, "after_lease_id": after_lease_id or 0}
-    live_id = core(session).execute(LIVE_LEASE, values).scalar()
-    if live_id is not None:
-        prolong(session, live_id, now + timedelta(seconds=lease_s))
-        return held_gold_lease(session, live_id)
     if every == 0:
         return None
     draw = float(rng.random())

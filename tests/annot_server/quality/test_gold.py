@@ -344,6 +344,34 @@ def test_a_late_answer_on_gold_finds_its_place(people, gold, clock) -> None:
         ada.do(renew, lease_id=lease.lease_id, lease_s=300)
 
 
+def test_a_plain_request_gives_the_oldest_live_lease_gold_or_not(people, gold) -> None:
+    ada = people()
+    first = ada.gold_lease()
+    second = ada.lease(first.lease_id)
+    assert second is not None
+    assert not ada.is_gold(second)
+    assert ada.lease().lease_id == first.lease_id
+    for frame_id in gold:
+        ada.answer(frame_id)
+    assert ada.lease().lease_id == second.lease_id
+    ada.take_back(gold[1])
+    assert ada.lease().lease_id == second.lease_id
+    third = ada.lease(second.lease_id)
+    assert [frame.frame_id for frame in third.frames] == [gold[1]]
+    for frame in second.frames:
+        ada.answer(frame.frame_id)
+    assert ada.lease().lease_id == third.lease_id
+
+
+def test_a_live_lease_stays_when_its_gold_is_withdrawn(server, people, gold) -> None:
+    ada = people()
+    held = ada.gold_lease()
+    server.database.write(
+        lambda session: session.execute(update(GoldFrame).values(withdrawn_at=server.now()))
+    )
+    assert ada.lease().lease_id == held.lease_id
+
+
 def test_gold_that_was_given_back_or_lapsed_comes_again(people, gold, clock) -> None:
     ada = people()
     lease = ada.gold_lease()
