@@ -21,18 +21,31 @@ from annot_server.errors import (
     marked,
 )
 from annot_server.models import MODEL, AuditEntry, Invite, Person
+from annot_server.repeats import is_repeat
 
 OPEN, USED, EXPIRED, UNKNOWN = "open", "used", "expired", "unknown"
 
 
 @dataclass(frozen=True, slots=True)
 class Invitation:
-    """What an invite link says; the rest is None when the state is unknown."""
+    """What an invite link says; the rest is None when the state is unknown.
+
+    A link stays open for some minutes to the browser that used it: `is_repeat`.
+    """
 
     state: str
     name: str | None = None
     role: str | None = None
     takes_password: bool = False
+    is_repeat: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """Whom a link signs in; `is_first` is false where the same browser used it just before."""
+
+    account: Account
+    is_first: bool
 
 
 def invite(
@@ -95,25 +108,50 @@ def new_names(session: Session, *, prefix: str, count: int) -> list[str]:
     return [f"{prefix}{i:0{width}}" for i in range(last + 1, last + count + 1)]
 
 
-def find_invitation(session: Session, token: str, *, now: datetime) -> Invitation:
-    """Look at a link without using it: mail programs open links to preview them."""
+def find_invitation(
+    session: Session, token: str, *, now: datetime, browser: str | None = None
+) -> Invitation:
+    """Look at a link without using it: mail programs open links to preview them.
+
+    Args:
+        session: any.
+        token: of the link.
+        now: the time.
+        browser: the hash of the mark of the browser that looks; see `repeats`.
+    """
     row = session.execute(
-        select(Invite.used_at, Invite.expires_at, Person.name, Person.role, Person.panel)
+        select(
+            Invite.used_at,
+            Invite.expires_at,
+            Invite.browser_sha256,
+            Person.name,
+            Person.role,
+            Person.panel,
+        )
         .join(Person, Person.id == Invite.person_id)
         .where(Invite.token_sha256 == _hash(token))
     ).first()
     if row is None:
         return Invitation(UNKNOWN)
-    state = OPEN
+    state, repeats = OPEN, False
     if row.used_at is not None:
-        state = USED
+        repeats = is_repeat(row.browser_sha256, browser, since=row.used_at, now=now)
+        state = OPEN if repeats else USED
     elif row.expires_at is not None and row.expires_at <= now:
         state = EXPIRED
-    return Invitation(state, row.name, row.role, takes_password=row.panel is None)
+    return Invitation(state, row.name, row.role, row.panel is None, repeats)
 
 
-def accept_invitation(session: Session, *, token: str, now: datetime) -> Account:
-    """Use a link up and return whom it signs in; pressing the button says yes to the consent text.
+def accept_invitation(
+    session: Session, *, token: str, now: datetime, browser: str | None = None
+) -> Joined:
+    """Use a link up and say whom it signs in; pressing the button says yes to the consent text.
+
+    Args:
+        session: a writing one.
+        token: of the link.
+        now: the time.
+        browser: the hash of the mark of the browser that uses it; see `repeats`.
 
     Raises:
         NotFoundError: there is no such link.
@@ -128,17 +166,20 @@ def accept_invitation(session: Session, *, token: str, now: datetime) -> Account
     used = session.execute(
         update(Invite)
         .where(Invite.token_sha256 == _hash(token), Invite.used_at.is_(None))
-        .values(used_at=now)
+        .values(used_at=now, browser_sha256=browser)
         .returning(Invite.id, Invite.person_id)
     ).first()
     if used is None:
+        if find_invitation(session, token, now=now, browser=browser).is_repeat:
+            by_hash = select(Invite.person_id).where(Invite.token_sha256 == _hash(token))
+            return Joined(account_of(session, session.scalars(by_hash).one()), is_first=False)
         raise InviteUsedError(
             marked("this invite link was used before; each link works once, ask for another")
         )
     agree(session, person_id=used.person_id, now=now)
     subject = f"invite {used.id}"
     session.add(AuditEntry(at=now, person_id=used.person_id, what="join", subject=subject))
-    return account_of(session, used.person_id)
+    return Joined(account_of(session, used.person_id), is_first=True)
 
 
 def revoke_invitations(session: Session, *, person_id: int | None, now: datetime) -> int:

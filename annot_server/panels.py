@@ -41,6 +41,7 @@ from annot_server.models import (
 )
 from annot_server.pauses import give_frames_back
 from annot_server.providers import Arrival
+from annot_server.repeats import is_repeat
 
 COMPLETED, RETURNED, *_REFUSED = PANEL_ENDINGS
 VISIT_LASTS = timedelta(hours=24)
@@ -80,6 +81,7 @@ def arrive(
     panel: str,
     arrival: Arrival,
     here: int | None,
+    browser: str | None,
     now: datetime,
 ) -> Account:
     """Begin a visit, or go on with it in the browser that began it; return whom to sign in.
@@ -90,6 +92,7 @@ def arrive(
         panel: the panel's name.
         arrival: what the URL says.
         here: who is signed in in this browser, None for nobody.
+        browser: the hash of this browser's mark; see `repeats`.
         now: the time.
 
     Raises:
@@ -99,7 +102,9 @@ def arrive(
     person = _person_of(session, panel, arrival.person_key)
     if person is not None:
         lock_person(session, person.id)  # first: of two browsers, the second sees the first's visit
-    visit = check_arrival(session, keys=keys, panel=panel, arrival=arrival, here=here, now=now)
+    visit = check_arrival(
+        session, keys=keys, panel=panel, arrival=arrival, here=here, browser=browser, now=now
+    )
     if visit is not None:
         return account_of(session, visit.person_id)
     if person is None:
@@ -124,6 +129,7 @@ def arrive(
         study_id=arrival.study_id,
         submission_id=arrival.submission_id,
         arrived_at=now,
+        browser_sha256=browser,
     )
     session.add(visit)
     agree(session, person_id=person.id, now=now)
@@ -134,9 +140,19 @@ def arrive(
 
 
 def check_arrival(
-    session: Session, *, keys: Keys, panel: str, arrival: Arrival, here: int | None, now: datetime
+    session: Session,
+    *,
+    keys: Keys,
+    panel: str,
+    arrival: Arrival,
+    here: int | None,
+    browser: str | None,
+    now: datetime,
 ) -> PanelVisit | None:
     """Return the visit that goes on in this browser, None where a new one may begin.
+
+    It also goes on where its person is not signed in yet, if the browser began it just now and
+    the reply was lost; see `repeats`.
 
     Raises:
         VisitTakenError, VisitOverError: see `arrive`.
@@ -151,6 +167,9 @@ def check_arrival(
             raise _taken()
         return None
     if visit.person_id != here:
+        began = visit.browser_sha256
+        if visit.ended_at is None and is_repeat(began, browser, since=visit.arrived_at, now=now):
+            return visit
         raise _taken() if visit.ended_at is None else _over()
     if visit.ended_at is not None and visit.ended_as != COMPLETED:
         raise _over()

@@ -52,7 +52,10 @@ class Person(Base):
 
 
 class Invite(Base):
-    """A one-time sign-in link for one person; only the token's hash is kept."""
+    """A one-time sign-in link for one person; only the token's hash is kept.
+
+    `browser_sha256` is the mark of the browser that used it; see `repeats`.
+    """
 
     __tablename__ = "invites"
 
@@ -62,10 +65,14 @@ class Invite(Base):
     created_at: Mapped[datetime]
     expires_at: Mapped[datetime | None]
     used_at: Mapped[datetime | None]
+    browser_sha256: Mapped[str | None] = mapped_column(String(64))
 
 
 class PanelVisit(Base):
-    """One submission of a crowd panel: somebody it sent here, and how that ended."""
+    """One submission of a crowd panel: somebody it sent here, and how that ended.
+
+    `browser_sha256` is the mark of the browser that began it; see `repeats`.
+    """
 
     __tablename__ = "panel_visits"
     __table_args__ = (
@@ -82,6 +89,7 @@ class PanelVisit(Base):
     arrived_at: Mapped[datetime]
     ended_at: Mapped[datetime | None]
     ended_as: Mapped[str | None] = mapped_column(String(20))
+    browser_sha256: Mapped[str | None] = mapped_column(String(64))
 
 
 class ApiToken(Base):

@@ -14,6 +14,7 @@ from annot_server.models import MAINTAINER
 from annot_server.passwords import check_rules, hash_password, set_password
 from annot_server.signing_in import sign_in
 from annot_server.views.access import open_to_anybody
+from annot_server.views.browser import browser, mark_browser, unmark_browser
 from annot_server.views.current import enter, server
 from annot_server.views.language import translated
 from annot_server.views.paths import own_path
@@ -30,19 +31,23 @@ def show_invitation(token: str) -> Response:
     """Show what an invite link is for; looking at it does not use it."""
     this = server()
     with this.database.read() as db:
-        found = find_invitation(db, token, now=this.now())
-    return invitation_page(found, STATUS_OF_STATE[found.state])
+        found = find_invitation(db, token, now=this.now(), browser=browser())
+    page = invitation_page(found, STATUS_OF_STATE[found.state])
+    return mark_browser(page) if found.state == OPEN else page
 
 
 @blueprint.post("/join/<token>")
 @open_to_anybody
 def join(token: str) -> Response:
-    """Use an invite link and sign its person in, with the password that they may have chosen."""
-    this, now = server(), server().now()
+    """Use an invite link and sign its person in, with the password that they may have chosen.
+
+    The same browser may send it twice: see `repeats`.
+    """
+    this, now, where = server(), server().now(), browser()
     password = request.form.get("password", "")
     hashed = None
     with this.database.read() as db:
-        found = find_invitation(db, token, now=now)
+        found = find_invitation(db, token, now=now, browser=where)
     if password and found.state == OPEN and found.takes_password:
         try:
             check_rules(password, found.name or "")
@@ -51,10 +56,10 @@ def join(token: str) -> Response:
         hashed = hash_password(password)
 
     def accept(db: Session) -> Account:
-        account = accept_invitation(db, token=token, now=now)
-        if hashed is None:
-            return account
-        who = account.person_id
+        joined = accept_invitation(db, token=token, now=now, browser=where)
+        if hashed is None or not joined.is_first:
+            return joined.account
+        who = joined.account.person_id
         return set_password(db, person_id=who, password_hash=hashed, now=now, by_person_id=who)
 
     account = this.database.write(accept)
@@ -95,7 +100,7 @@ def sign_out() -> Response:
     """Sign out of this browser."""
     logout_user()
     session.clear()
-    return redirect("/sign-in", 303)
+    return unmark_browser(redirect("/sign-in", 303))
 
 
 def first_page(account: Account) -> str:

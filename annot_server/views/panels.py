@@ -24,6 +24,7 @@ from annot_server.panels import (
 from annot_server.providers import Arrival, Panel, find_panel
 from annot_server.quality.standing import standing_of
 from annot_server.views.access import open_to, open_to_anybody
+from annot_server.views.browser import browser, mark_browser
 from annot_server.views.current import enter, person, server
 
 blueprint = Blueprint("panels", __name__)
@@ -34,20 +35,22 @@ blueprint = Blueprint("panels", __name__)
 def show_entry(name: str) -> Response:
     """Say what the work is and what is agreed to; looking at it begins nothing."""
     panel, arrival = arriving(name)
-    this = server()
+    this, here = server(), person_here()
     with this.database.read() as db:
         visit = check_arrival(
             db,
             keys=Keys.of(this.home),
             panel=panel.name,
             arrival=arrival,
-            here=person_here(),
+            here=here,
+            browser=browser(),
             now=this.now(),
         )
-        goal = "" if visit is None else FINISH_URL if visit.ended_at else "/"
+        is_begun = visit is not None and visit.person_id == here
+        goal = "" if visit is None or not is_begun else FINISH_URL if visit.ended_at else "/"
     if goal:
         return redirect(goal, 303)
-    return make_response(render_template("panel.html", panel=panel))
+    return mark_browser(make_response(render_template("panel.html", panel=panel)))
 
 
 @blueprint.post("/panel/<name>")
@@ -56,7 +59,7 @@ def begin(name: str) -> Response:
     """Begin the visit in this browser."""
     panel, arrival = arriving(name)
     this, now, here = server(), server().now(), person_here()
-    keys = Keys.of(this.home)
+    keys, where = Keys.of(this.home), browser()
     account = this.database.write(
         lambda db: arrive(
             db,
@@ -64,6 +67,7 @@ def begin(name: str) -> Response:
             panel=panel.name,
             arrival=arrival,
             here=here,
+            browser=where,
             now=now,
         )
     )

@@ -299,6 +299,29 @@ NEW_ROWS: dict[str, Rows] = {
             {"id": 6, "name": "Six", "role": "annotator", "created_at": AT, "consent_version": "2"}
         ]
     },
+    "0007": {
+        "invites": [
+            {
+                "id": 3,
+                "token_sha256": SHA[1:] + "0",
+                "person_id": 1,
+                "created_at": AT,
+                "used_at": AT,
+                "browser_sha256": SHA,
+            }
+        ],
+        "panel_visits": [
+            {
+                "id": 3,
+                "person_id": 3,
+                "panel": "prolific",
+                "study_id": "s",
+                "submission_id": "x3",
+                "arrived_at": AT,
+                "browser_sha256": SHA,
+            }
+        ],
+    },
 }
 
 CHANGED_DOWNWARD = {("0002", "people", "role"): {"reviewer": "annotator", "model": "annotator"}}

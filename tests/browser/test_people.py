@@ -58,6 +58,22 @@ def test_a_password_set_on_joining_signs_in_elsewhere(server, browser, strict_pa
     elsewhere.context.close()
 
 
+@pytest.mark.parametrize("has_script", [True, False])
+def test_a_double_click_on_the_button_joins(server, browser, has_script):
+    """Without our script two requests are sent, and the second one's reply is shown."""
+    context = browser.new_context(java_script_enabled=has_script)
+    page = context.new_page()
+    page.goto(server.invite("Emmy Noether" if has_script else "Sophie Germain"))
+    sent = []
+    page.on("request", lambda request: sent.append(request.method))
+    page.get_by_role("button", name="Agree and start").dblclick(no_wait_after=True)
+    expect(page.get_by_role("heading", name="Welcome")).to_have_count(0)
+    page.goto(f"{server.url}/account")
+    expect(page.get_by_role("heading", name="Your account")).to_be_visible()
+    assert not has_script or sent.count("POST") == 1
+    context.close()
+
+
 def test_a_chosen_language_holds_on_the_annotation_page_too(server, new_annotator, browser):
     context = browser.new_context(locale="en-GB")
     person = new_annotator(server, context.new_page())

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import select
 
 from annot_server.invitations import invite, revoke_invitations
-from annot_server.models import Invite, Person
+from annot_server.models import AuditEntry, Invite, Person
 from annot_server.server import utc_now
 
 ON_BOTH = pytest.mark.parametrize(
@@ -67,6 +67,58 @@ def test_joining_can_set_a_password(app, project, enter) -> None:
     joined = app.test_client().post(f"/join/{token}", data={"password": "long enough for us"})
     assert joined.status_code == 303
     assert enter("Ada", "long enough for us").get("/api/v1/me").json["name"] == "Ada"
+
+
+@ON_BOTH
+@pytest.mark.parametrize("data", [{}, {"password": "long enough for us"}])
+def test_a_press_that_is_sent_twice_joins_once(app, project, server, data) -> None:
+    """A double click: the second request leaves before the first one's cookies are here."""
+    token = project.invite("Ada")
+    client = app.test_client()
+    client.get(f"/join/{token}")
+    mark = client.get_cookie("annot-mark").value
+    for _ in range(2):
+        again = app.test_client()
+        again.set_cookie("annot-mark", mark)
+        assert again.post(f"/join/{token}", data=data).status_code == 303
+        assert again.get("/api/v1/me").json["name"] == "Ada"
+    with server.database.read() as session:
+        what = session.scalars(select(AuditEntry.what)).all()
+    assert [what.count(kind) for kind in ("join", "consent")] == [1, 1]
+    assert what.count("set_password") == len(data)
+
+
+def test_after_a_lost_reply_the_link_works_in_that_browser_for_ten_minutes(
+    app, project, clock
+) -> None:
+    path = f"/join/{project.invite('Ada')}"
+    client = app.test_client()
+    client.get(path)
+    client.post(path)
+    client.delete_cookie("annot")  # as if the reply had not come
+    clock.advance(599)
+    assert "Agree and start" in client.get(path).text
+    clock.advance(1)
+    assert client.get(path).status_code == 410
+    assert client.post(path).status_code == 410
+
+
+def test_a_browser_that_only_looked_does_not_get_in_behind_another(app, project) -> None:
+    path = f"/join/{project.invite('Ada')}"
+    first, other = app.test_client(), app.test_client()
+    for client in (first, other):
+        client.get(path)
+    assert first.post(path).status_code == 303
+    assert other.post(path).status_code == 410
+
+
+def test_signing_out_ends_the_browsers_second_try(app, project) -> None:
+    path = f"/join/{project.invite('Ada')}"
+    client = app.test_client()
+    client.get(path)
+    client.post(path)
+    client.post("/sign-out")
+    assert client.post(path).status_code == 410
 
 
 @pytest.mark.parametrize(

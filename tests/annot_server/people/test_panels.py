@@ -155,6 +155,49 @@ def test_of_two_browsers_that_come_back_at_once_one_gets_in(
     assert len(rows(server, select(PanelVisit.id).where(PanelVisit.ended_at.is_(None)))) == 1
 
 
+@ON_BOTH
+def test_a_press_that_is_sent_twice_begins_one_visit(app, server) -> None:
+    """A double click: the second request leaves before the first one's cookies are here."""
+    client = app.test_client()
+    client.get(entry())
+    mark = client.get_cookie("annot-mark").value
+    for _ in range(2):
+        again = app.test_client()
+        again.set_cookie("annot-mark", mark)
+        assert again.post(entry()).status_code == 303
+        assert again.get("/api/v1/me").status_code == 200
+    assert len(rows(server, select(PanelVisit.id))) == 1
+
+
+def test_after_a_lost_reply_the_entry_is_shown_again_for_ten_minutes(app, clock) -> None:
+    client = app.test_client()
+    client.get(entry())
+    client.post(entry())
+    client.delete_cookie("annot")  # as if the reply had not come
+    clock.advance(599)
+    assert "Agree and start" in client.get(entry()).text
+    clock.advance(1)
+    assert client.get(entry()).status_code == 409
+    assert client.post(entry()).status_code == 409
+
+
+def test_a_browser_that_only_looked_does_not_get_into_anothers_visit(app) -> None:
+    first, other = app.test_client(), app.test_client()
+    for client in (first, other):
+        client.get(entry())
+    assert first.post(entry()).status_code == 303
+    assert other.post(entry()).status_code == 409
+
+
+def test_a_repeat_does_not_get_into_a_visit_that_ended(app, sign_in) -> None:
+    client = app.test_client()
+    client.get(entry())
+    client.post(entry())
+    mia = sign_in("Mia", "maintainer")
+    mia.post("/api/v1/panel-visits/s1/status", json={"status": "returned"})
+    assert client.post(entry()).status_code == 410
+
+
 def test_the_same_url_in_the_same_browser_goes_on(begin, server) -> None:
     client = begin()
     again = client.get(entry())
