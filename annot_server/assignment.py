@@ -186,7 +186,10 @@ def next_lease(
         lease_id = min(live_ids)
         prolong(session, lease_id, now + timedelta(seconds=lease_s))
         is_gold = lease_id == begin.live_gold_lease_id
-        return (held_gold_lease if is_gold else held_lease)(session, lease_id)
+        held = (held_gold_lease if is_gold else held_lease)(session, lease_id)
+        if held:
+            return held
+        # It was lapsing, and others have taken its last places in this moment: go on.
     if begin.has_gold:
         gold = next_gold_lease(
             session,

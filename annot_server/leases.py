@@ -145,6 +145,11 @@ LOCKED_FRAMES = (
     .order_by(Frame.id)
     .with_for_update(key_share=True)
 )
+FRAMES_HELD = (
+    select(Slot.frame_id)
+    .join(Lease, and_(Lease.id == Slot.lease_id, Lease.person_id == Slot.person_id))
+    .where(Lease.id == LEASE_ID)
+)
 
 
 def renew(
@@ -211,7 +216,14 @@ def own_lease(session: Session, lease_id: int, person_id: int) -> tuple[datetime
 
 
 def prolong(session: Session, lease_id: int, until: datetime) -> None:
-    """Let a lease of a locked person end at another moment."""
+    """Let a lease of a locked person end at another moment.
+
+    The frames that it holds are locked first: whoever takes a lapsed place over has looked at the
+    lease's end under that lock.
+    """
+    if locks_rows(session):
+        held = core(session).execute(FRAMES_HELD, {"held_lease_id": lease_id}).scalars().all()
+        lock_frames(session, held)
     core(session).execute(PROLONG, {"held_lease_id": lease_id, "until": until})
 
 
@@ -290,7 +302,9 @@ def new_lease(
             for frame_id, choice in taken.items()
         ],
     )
-    return held_lease(session, lease_id)
+    held = held_lease(session, lease_id)
+    assert held is not None  # it was made with places
+    return held
 
 
 def handing_over(taken: Taken, person_id: int | None, lease_id: int | None) -> dict[str, object]:
@@ -304,13 +318,15 @@ def handing_over(taken: Taken, person_id: int | None, lease_id: int | None) -> d
     }
 
 
-def held_lease(session: Session, lease_id: int) -> HeldLease:
-    """Return a lease that holds at least one place, as it is shown to its holder."""
+def held_lease(session: Session, lease_id: int) -> HeldLease | None:
+    """Return a lease as it is shown to its holder, None when it holds no place."""
     return held_from_rows(core(session).execute(HELD_LEASE, {"held_lease_id": lease_id}).all())
 
 
-def held_from_rows(rows: Sequence[Row[Any]]) -> HeldLease:
-    """Return a lease from its rows, one for each frame that waits in it."""
+def held_from_rows(rows: Sequence[Row[Any]]) -> HeldLease | None:
+    """Return a lease from its rows, one for each frame that waits in it; None without any."""
+    if not rows:
+        return None
     first = rows[0]
     frames = tuple(
         HeldFrame(

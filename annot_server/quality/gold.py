@@ -225,11 +225,13 @@ def lease_gold_frames(
         insert(LeaseFrame),
         [{"lease_id": lease_id, "frame_id": frame_id} for frame_id in frame_ids],
     )
-    return held_gold_lease(session, lease_id)
+    held = held_gold_lease(session, lease_id)
+    assert held is not None  # it was made with frames that wait
+    return held
 
 
-def held_gold_lease(session: Session, lease_id: int) -> HeldLease:
-    """Return a gold lease with frames that wait, as it is shown to its holder."""
+def held_gold_lease(session: Session, lease_id: int) -> HeldLease | None:
+    """Return a gold lease as it is shown to its holder, None when no frame waits in it."""
     return held_from_rows(core(session).execute(HELD_LEASE, {"held_lease_id": lease_id}).all())
 
 

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from sqlalchemy import select
 
+from annot_server import assignment
 from annot_server.answers import give_answer, skip_frame
 from annot_server.assignment import next_lease
 from annot_server.audit import audit
@@ -27,6 +28,12 @@ N_PEOPLE = 7
 TABS = 12
 LEASE_S = 30
 STEP_S = 0.25
+
+
+ON_POSTGRES = pytest.mark.parametrize(
+    "database_url", [pytest.param("postgres", marks=pytest.mark.postgres)], indirect=True
+)
+"""For what only happens where writers do not wait for each other as a whole."""
 
 
 class RunningClock:
@@ -278,3 +285,78 @@ def test_a_lease_given_back_by_a_clock_ahead_is_not_renewed(server, project) -> 
     server.database.write(lambda session: release(session, now=ahead, **whose))
     with pytest.raises(LeaseLostError):
         server.database.write(lambda session: renew(session, now=behind, lease_s=LEASE_S, **whose))
+
+
+def ask_at(
+    server: Server, person_id: int, now: datetime, after: int | None = None
+) -> HeldLease | None:
+    return server.database.write(
+        lambda session: next_lease(
+            session,
+            person_id=person_id,
+            now=now,
+            lease_s=LEASE_S,
+            lease_frames=4,
+            rng=np.random.default_rng(person_id),
+            after_lease_id=after,
+        )
+    )
+
+
+def frames_of(lease: HeldLease | None) -> list[int]:
+    return [frame.frame_id for frame in lease.frames] if lease else []
+
+
+@pytest.fixture
+def at_the_end(project) -> tuple[int, int, datetime, datetime, list[int]]:
+    """Return Ada, whose lease ends, and Bo; a moment before that and one after; Ada's frames."""
+    ada, bo = project.person("Ada"), project.person("Bo")
+    frames = project.add_clip(2, redundancy=1)
+    start = datetime(2026, 1, 1, tzinfo=UTC)
+    assert frames_of(ask_at(project.server, ada, start)) == frames
+    end = start + timedelta(seconds=LEASE_S)
+    return ada, bo, end - timedelta(milliseconds=1), end + timedelta(milliseconds=1), frames
+
+
+@ON_POSTGRES
+def test_a_lease_that_is_lost_while_it_is_asked_for_is_followed_by_the_next(
+    server, project, at_the_end, monkeypatch
+) -> None:
+    ada, bo, before, after, frames = at_the_end
+    others = project.add_clip(1, video_id="v2", redundancy=1)
+    prolong, taken = assignment.prolong, []
+
+    def prolong_later(*arguments) -> None:
+        monkeypatch.setattr(assignment, "prolong", prolong)
+        with ThreadPoolExecutor(1) as pool:
+            taken.append(pool.submit(ask_at, server, bo, after).result())
+        prolong(*arguments)
+
+    monkeypatch.setattr(assignment, "prolong", prolong_later)
+    assert frames_of(ask_at(server, ada, before)) == others
+    assert frames_of(taken[0]) == frames
+
+
+@ON_POSTGRES
+def test_who_asks_for_a_lease_that_is_just_being_taken_over_does_not_get_it(
+    server, project, at_the_end
+) -> None:
+    ada, bo, before, after, frames = at_the_end
+    with ThreadPoolExecutor(1) as pool:
+
+        def take_over(session) -> tuple[HeldLease | None, Future[HeldLease | None]]:
+            taken = next_lease(
+                session,
+                person_id=bo,
+                now=after,
+                lease_s=LEASE_S,
+                lease_frames=4,
+                rng=np.random.default_rng(0),
+            )
+            asking = pool.submit(ask_at, server, ada, before)
+            wait([asking], timeout=0.5)  # it waits for this transaction
+            return taken, asking
+
+        taken, asking = server.database.write(take_over)
+        assert frames_of(taken) == frames
+        assert asking.result() is None
