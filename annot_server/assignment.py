@@ -27,7 +27,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session, aliased
 
-from annot_server.database import core
+from annot_server.database import core, locks_rows
 from annot_server.leases import (
     HeldLease,
     held_lease,
@@ -209,6 +209,7 @@ def next_lease(
         "start": begin.last_clip_id or "",
     }
     for frames in _open_frames(session, begin.priority, values):
+        tried = session.begin_nested() if locks_rows(session) else None
         taken = _choose_places(session, frames, person_id, now, rng)
         if taken:
             return new_lease(
@@ -219,6 +220,8 @@ def next_lease(
                 lease_s=lease_s,
                 taken=taken,
             )
+        if tried:  # let go of these frames: two who go on in other orders would wait for good
+            tried.rollback()
     return None
 
 

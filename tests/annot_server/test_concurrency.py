@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from sqlalchemy import select
 
-from annot_server import assignment
+from annot_server import assignment, database
 from annot_server.answers import give_answer, skip_frame
 from annot_server.assignment import next_lease
 from annot_server.audit import audit
@@ -360,3 +360,30 @@ def test_who_asks_for_a_lease_that_is_just_being_taken_over_does_not_get_it(
         taken, asking = server.database.write(take_over)
         assert frames_of(taken) == frames
         assert asking.result() is None
+
+
+@ON_POSTGRES
+def test_two_who_find_nothing_in_clip_after_clip_do_not_wait_for_each_other(
+    server, project, monkeypatch
+) -> None:
+    """In other orders, each still holding the other's next frames, they would wait for good."""
+    for video_id in ("v1", "v2"):
+        project.add_clip(2, video_id=video_id)
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    people = [project.person("Ada"), project.person("Bo")]
+    ada_first, bo_first = (ask_at(server, person_id, now) for person_id in people)
+    bo_second = ask_at(server, people[1], now, after=bo_first.lease_id)
+    assert ada_first.clip_id == bo_first.clip_id != bo_second.clip_id  # each goes on from the last
+    later = now + timedelta(seconds=LEASE_S + 1)
+    monkeypatch.setattr(database, "WRITE_ATTEMPTS", 1)
+    both_hold_a_clip, met = threading.Barrier(2), set()
+
+    def no_place(*_: object, **__: object) -> None:
+        if threading.get_ident() not in met:
+            met.add(threading.get_ident())
+            both_hold_a_clip.wait(timeout=10)
+
+    monkeypatch.setattr(assignment, "place_for_lease", no_place)
+    with ThreadPoolExecutor(2) as pool:
+        found = pool.map(lambda person_id: ask_at(server, person_id, later), people)
+        assert list(found) == [None, None]
