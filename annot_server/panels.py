@@ -14,7 +14,7 @@ import hmac
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
 
 from annot_server.accounts import Account, account_of, end_sessions
@@ -38,6 +38,7 @@ from annot_server.models import (
     GoldAnswer,
     PanelVisit,
     Person,
+    Skip,
 )
 from annot_server.pauses import give_frames_back
 from annot_server.providers import Arrival
@@ -46,6 +47,8 @@ from annot_server.repeats import is_repeat
 COMPLETED, RETURNED, *_REFUSED = PANEL_ENDINGS
 VISIT_LASTS = timedelta(hours=24)
 """A visit that nobody ended is over after this: longer than panels let a submission wait."""
+FEW_SKIPS, SKIPS_PER_ANSWER = 3, 0.2
+"""With more skips than both, nobody is paid for fewer answers than were asked for."""
 FINISH_URL = "/panel/finish"
 
 
@@ -64,14 +67,20 @@ class Keys:
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """One submission: how many answers were given in it, and how it ended, if it did."""
+    """One submission: how many answers and skips were given in it, and how it ended, if it did."""
 
     visit_id: int
     person_id: int
     panel: str
     submission_id: str
     given: int
+    skipped: int
     ended_as: str | None
+
+    @property
+    def is_skipped_through(self) -> bool:
+        """Whether so much was skipped that "no frame is left" is the person's own doing."""
+        return self.skipped > max(FEW_SKIPS, self.given * SKIPS_PER_ANSWER)
 
 
 def arrive(
@@ -221,8 +230,15 @@ def newest_visit(session: Session, person_id: int) -> Visit | None:
     )
     if row is None:
         return None
-    given = _given_since(session, row)
-    return Visit(row.id, person_id, row.panel, row.submission_id, given, row.ended_as)
+    given = sum(
+        _count_in(session, row, table, is_active)  # hidden gold ones count like others (R3)
+        for table, is_active in (
+            (Answer, ANSWER_IS_ACTIVE),
+            (GoldAnswer, GoldAnswer.superseded_at.is_(None)),
+        )
+    )
+    skipped = _count_in(session, row, Skip, Skip.undone_at.is_(None))
+    return Visit(row.id, person_id, row.panel, row.submission_id, given, skipped, row.ended_as)
 
 
 def complete_visit(session: Session, *, person_id: int, now: datetime) -> None:
@@ -297,20 +313,19 @@ def _refuse_forgotten(session: Session, keys: Keys, panel: str, arrival: Arrival
         )
 
 
-def _given_since(session: Session, visit: PanelVisit) -> int:
-    """Return how many active answers belong to a visit; hidden gold ones count like others (R3)."""
-    given = 0
-    for table, is_active in (
-        (Answer, ANSWER_IS_ACTIVE),
-        (GoldAnswer, GoldAnswer.superseded_at.is_(None)),
-    ):
-        wanted = select(func.count()).where(
-            table.person_id == visit.person_id, is_active, table.created_at >= visit.arrived_at
-        )
-        if visit.ended_at is not None:
-            wanted = wanted.where(table.created_at <= visit.ended_at)
-        given += session.scalars(wanted).one()
-    return given
+def _count_in(
+    session: Session,
+    visit: PanelVisit,
+    table: type[Answer | GoldAnswer | Skip],
+    is_active: ColumnElement[bool],
+) -> int:
+    """Return how many active rows of a table belong to a visit."""
+    wanted = select(func.count()).where(
+        table.person_id == visit.person_id, is_active, table.created_at >= visit.arrived_at
+    )
+    if visit.ended_at is not None:
+        wanted = wanted.where(table.created_at <= visit.ended_at)
+    return session.scalars(wanted).one()
 
 
 def _end(

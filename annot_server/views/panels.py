@@ -89,6 +89,7 @@ def finish() -> Response:
 
     Whoever finds no work at all has nothing to be paid for, and returns the submission. Whoever was
     paused finishes only with all that was asked for: whether it is accepted is said on the panel.
+    So does whoever has no work left because they skipped it.
     """
     this, who, now = server(), person(), server().now()
     with this.database.read() as db:
@@ -100,6 +101,13 @@ def finish() -> Response:
         return redirect(FINISH_URL, 303)
     if not is_enough and has_work(who.person_id):
         flash(_("There are still frames for you."))
+    elif not is_enough and visit.is_skipped_through:
+        flash(
+            _(
+                "You skipped so many frames that none is left for you. Please return the "
+                "submission on the panel, or write to the researchers there."
+            )
+        )
     elif not visit.given:
         flash(_("No frame is left for you. Please return the submission on the panel."))
     else:

@@ -347,6 +347,37 @@ def test_no_work_left_finishes_the_visit_too(begin, server, project) -> None:
     assert "C0DE X" in client.post("/panel/finish", follow_redirects=True).text
 
 
+def skip(client, n: int) -> int:
+    """Skip the next frames and return the last one."""
+    for _ in range(n):
+        lease = client.post("/api/v1/leases", json={}).json["lease"]
+        frame = lease["frames"][0]["frame_id"]
+        done = client.post(f"/api/v1/frames/{frame}/skips", json={"reason": "cannot_tell"})
+        assert done.status_code < 300, done.text
+    return frame
+
+
+@pytest.mark.parametrize(
+    "settings", [{"panel": "prolific", "panel_completion_code": "C0DE X", "panel_answers": 100}]
+)
+@pytest.mark.parametrize(
+    ("answers", "skips", "is_paid"),
+    [(1, 3, True), (1, 4, False), (20, 4, True), (20, 5, False)],
+)
+def test_nobody_is_paid_for_skipping_what_was_left(begin, project, answers, skips, is_paid) -> None:
+    project.add_clip(answers + skips)
+    client = begin()
+    answer(client, answers)
+    last = skip(client, skips)
+    page = client.post("/panel/finish", follow_redirects=True).text
+    assert ("C0DE X" in page) == is_paid
+    assert ("You skipped so many frames" in page) == (not is_paid)
+    if not is_paid:
+        assert client.post(f"/api/v1/frames/{last}/undo").status_code == 200
+        answer(client, 1)
+        assert "C0DE X" in client.post("/panel/finish", follow_redirects=True).text
+
+
 def test_no_work_at_all_gives_no_code(begin, server) -> None:
     page = begin().post("/panel/finish", follow_redirects=True)
     assert "No frame is left for you. Please return the submission" in page.text
