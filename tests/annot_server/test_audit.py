@@ -13,6 +13,8 @@ from annot_server.audit import Audit, audit
 from annot_server.database import open_engine
 from annot_server.models import Base
 
+THE_FRAME = "(SELECT id FROM frames)"
+
 
 @pytest.fixture
 def database_url(sqlite_database_url: str) -> str:
@@ -23,7 +25,7 @@ def database_url(sqlite_database_url: str) -> str:
 def break_it(server, project):
     """Return a function that runs SQL on a copy without constraints and audits that.
 
-    Ada and Bo hold frame 1, whose slots are 1 to 2; leases 1 and 2 are theirs.
+    Ada and Bo hold the one frame, whose slots are 1 to 2; leases 1 and 2 are theirs.
     """
     project.add_clip(1, redundancy=2)
     for name in ("Ada", "Bo"):
@@ -64,7 +66,7 @@ def break_it(server, project):
     return break_it
 
 
-def answer(person: int, slot: int, lease: int, frame: int = 1) -> str:
+def answer(person: int, slot: int, lease: int, frame: str = THE_FRAME) -> str:
     return (
         "INSERT INTO answers (slot_id, frame_id, person_id, lease_id, idempotency_key, created_at)"
         f" VALUES ({slot}, {frame}, {person}, {lease}, hex(randomblob(8)), '2026-01-01 00:00:00')"
@@ -110,7 +112,7 @@ def test_a_frame_retired_by_hand_may_have_too_few(break_it) -> None:
 
 @pytest.mark.parametrize(
     "statement",
-    [answer(1, 1, 2), answer(1, 1, 99), answer(1, 1, 1, frame=2)],
+    [answer(1, 1, 2), answer(1, 1, 99), answer(1, 1, 1, frame="2")],
     ids=["somebody else's lease", "no lease", "another frame"],
 )
 def test_an_answer_without_a_lease_behind_it_is_counted(break_it, statement) -> None:
