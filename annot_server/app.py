@@ -23,6 +23,7 @@ from werkzeug.routing import IntegerConverter, Map
 
 from annot_server.config import Home
 from annot_server.errors import (
+    BusyError,
     DatabaseAwayError,
     ForbiddenError,
     NotFoundError,
@@ -168,6 +169,8 @@ def handle_refusal(error: RequestError) -> Response:
     response = error_response(error.status, error.code, text, error.frame_id)
     if isinstance(error, TooManyAttemptsError):
         response.headers["Retry-After"] = str(error.retry_after_s)
+    elif isinstance(error, BusyError):
+        response.headers["Retry-After"] = "1"
     return response
 
 

@@ -17,6 +17,7 @@ from gunicorn.workers.gthread import ThreadWorker
 from annot_server.app import create_app
 from annot_server.config import Home
 from annot_server.helper import Helper
+from annot_server.views.media import limit_slow_replies
 
 MAX_DEFAULT_WORKERS = 4
 SWITCH_INTERVAL_S = 0.0005
@@ -43,7 +44,9 @@ class Application(BaseApplication):
     def load(self) -> Any:
         """Return the application of one worker, with database connections of its own."""
         sys.setswitchinterval(SWITCH_INTERVAL_S)
-        return create_app(self.home)
+        app = create_app(self.home)
+        limit_slow_replies(app, n_threads=self.options["threads"])
+        return app
 
     def run(self) -> None:
         """Run until told to stop."""

@@ -177,6 +177,63 @@ def test_a_piece_past_the_end_of_a_video_is_refused(holder) -> None:
     assert client.get(lease["clip"]["video_url"], headers=asked).status_code == 416
 
 
+@pytest.mark.parametrize(
+    ("asked", "start"),
+    [
+        ({}, 0),
+        ({"Range": "bytes=-2000"}, -2000),
+        ({"Range": "bytes=-99999999"}, 0),
+        ({"Range": "bytes=0-99999999"}, 0),
+        ({"Range": "bytes=10-1999,2500-"}, 10),
+        ({"Range": "bytes=10-20000", "If-Range": '"another file"'}, 0),
+        ({"Range": "lines=1-2"}, 0),
+    ],
+)
+def test_no_reply_is_longer_than_a_piece(holder, videos, monkeypatch, asked, start) -> None:
+    monkeypatch.setattr(media, "PIECE_BYTES", 500)
+    whole = (videos / "v1.mp4").read_bytes()
+    client, lease = holder
+    start = start % len(whole)
+    with client.get(lease["clip"]["video_url"], headers=asked) as reply:
+        assert (reply.status_code, reply.data) == (206, whole[start : start + 500])
+    assert reply.headers["Content-Range"] == f"bytes {start}-{start + 499}/{len(whole)}"
+
+
+def test_a_video_and_a_strip_that_did_not_change_are_not_sent_again(holder) -> None:
+    client, lease = holder
+    for url in (lease["clip"]["video_url"], lease["frames"][0]["context_url"]):
+        with client.get(url) as first:
+            kept = {"If-None-Match": first.headers["ETag"]}
+        with client.get(url, headers=kept) as again:
+            assert (again.status_code, again.data) == (304, b"")
+
+
+@pytest.mark.parametrize(("kind", "n_at_once"), [("video", 3), ("strip", 2)])
+def test_few_are_sent_at_once_and_others_told_to_come_again(holder, kind, n_at_once) -> None:
+    client, lease = holder
+    urls = {"video": lease["clip"]["video_url"], "strip": lease["frames"][0]["context_url"]}
+    url = urls.pop(kind)
+    under_way = [client.get(url) for _ in range(n_at_once)]
+    assert {reply.status_code for reply in under_way} == {200}
+    refused = client.get(url)
+    assert (refused.status_code, refused.headers["Retry-After"]) == (503, "1")
+    [other] = urls.values()
+    with client.get(other) as reply:
+        assert reply.status_code == 200
+    under_way[0].close()
+    with client.get(url) as reply:
+        assert reply.status_code == 200
+    for reply in under_way:
+        reply.close()
+
+
+def test_a_refused_piece_takes_no_place(holder) -> None:
+    client, lease = holder
+    for _ in range(5):
+        asked = {"Range": "bytes=99999999-"}
+        assert client.get(lease["clip"]["video_url"], headers=asked).status_code == 416
+
+
 @pytest.mark.parametrize("name", ["..%2f..%2fsecret.key", "v1.mp4", "%00", "no such", "v1/../v2"])
 def test_no_other_file_can_be_reached_as_a_video(holder, name) -> None:
     assert holder[0].get(f"/media/videos/{name}").status_code == 404
