@@ -1,4 +1,4 @@
-"""Limits that guard signing in, counted in the database so that all workers share them (R11).
+"""Limits on signing in and on arriving, counted in the database so that all workers share them.
 
 Each attempt is counted *before* the password is looked at, so that many at once cannot slip through
 together; a right one takes its count back. What is stored is a keyed hash of the name and of the
@@ -15,24 +15,28 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, func, or_, select
 from sqlalchemy.orm import Session
 
 from annot_server.errors import TooManyAttemptsError, marked
 from annot_server.models import SignInAttempt
 
-WINDOW = timedelta(minutes=15)
+WINDOW, DAY = timedelta(minutes=15), timedelta(days=1)
 PER_NAME, PER_ADDRESS, TOKENS_PER_ADDRESS = 10, 50, 50
+A_DAY = ":day"
+"""What keys end in that are counted for a day."""
+WRONG = marked("There were too many wrong attempts. Please wait a few minutes and try again.")
 IPV6_NETWORK = 64
 """One customer of a provider has at least this large a network of addresses."""
 
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """At most `at_most` failures under one key within the window."""
+    """At most `at_most` attempts under one key within the window."""
 
     key: str
     at_most: int
+    window: timedelta = WINDOW
 
 
 def sign_in_limits(secret: bytes, *, name: str, address: str | None) -> list[Limit]:
@@ -49,20 +53,36 @@ def token_limits(secret: bytes, *, address: str | None) -> list[Limit]:
     return [Limit(_key(secret, "token", network_of(address)), TOKENS_PER_ADDRESS)]
 
 
-def count_attempt(session: Session, limits: Sequence[Limit], *, now: datetime) -> list[int]:
+def arrival_limits(secret: bytes, *, address: str | None, at_most: int) -> list[Limit]:
+    """Return the limit of new people whom panels send from somewhere, none where it is 0."""
+    key = _key(secret, "arrival", network_of(address))[: -len(A_DAY)] + A_DAY
+    return [Limit(key, at_most, DAY)] if at_most else []
+
+
+def count_attempt(
+    session: Session, limits: Sequence[Limit], *, now: datetime, told: str = WRONG
+) -> list[int]:
     """Count an attempt under each limit and return the counts' ids, to be taken back.
+
+    Args:
+        session: a writing one.
+        limits: of what is tried.
+        now: the time.
+        told: what somebody reads who reached a limit.
 
     Raises:
         TooManyAttemptsError: a limit is reached; this one is not counted, so that waiting helps.
     """
     _one_at_a_time(session, limits)
-    session.execute(delete(SignInAttempt).where(SignInAttempt.at <= now - WINDOW))
-    wait_s = max(_wait_s(session, limit, now) for limit in limits)
-    if wait_s:
-        raise TooManyAttemptsError(
-            marked("There were too many wrong attempts. Please wait a few minutes and try again."),
-            retry_after_s=wait_s,
+    is_short = ~SignInAttempt.key.endswith(A_DAY, autoescape=True)
+    session.execute(
+        delete(SignInAttempt).where(
+            or_(SignInAttempt.at <= now - DAY, is_short & (SignInAttempt.at <= now - WINDOW))
         )
+    )
+    wait_s = max((_wait_s(session, limit, now) for limit in limits), default=0)
+    if wait_s:
+        raise TooManyAttemptsError(told, retry_after_s=wait_s)
     rows = [SignInAttempt(key=limit.key, at=now) for limit in limits]
     session.add_all(rows)
     session.flush()
@@ -95,13 +115,13 @@ def _wait_s(session: Session, limit: Limit, now: datetime) -> int:
     """Return how many whole seconds until another attempt is allowed, 0 for at once."""
     newest = session.scalars(
         select(SignInAttempt.at)
-        .where(SignInAttempt.key == limit.key, SignInAttempt.at > now - WINDOW)
+        .where(SignInAttempt.key == limit.key, SignInAttempt.at > now - limit.window)
         .order_by(SignInAttempt.at.desc())
         .limit(limit.at_most)
     ).all()
     if len(newest) < limit.at_most:
         return 0
-    return max(1, math.ceil((newest[-1] + WINDOW - now).total_seconds()))
+    return max(1, math.ceil((newest[-1] + limit.window - now).total_seconds()))
 
 
 def _one_at_a_time(session: Session, limits: Sequence[Limit]) -> None:

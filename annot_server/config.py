@@ -89,6 +89,13 @@ class Config:
     panel_answers: int = setting(
         100, "answers a visit", "after so many a panel's submission can be finished", low=1
     )
+    panel_people_per_address: int = setting(
+        4,
+        "new people a day",
+        "what stands in a panel's address can be made up, and with fewer than `redundancy` nobody "
+        "answers for a whole frame; raise it for a lab, 0 sets no limit",
+        low=0,
+    )
     trusted_proxies: int = setting(
         0,
         "reverse proxies",

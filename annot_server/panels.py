@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import base64
 import hmac
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -18,6 +19,7 @@ from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
 
 from annot_server.accounts import Account, account_of, end_sessions
+from annot_server.attempts import Limit, count_attempt
 from annot_server.config import Home
 from annot_server.consent import agree
 from annot_server.errors import (
@@ -49,6 +51,10 @@ VISIT_LASTS = timedelta(hours=24)
 """A visit that nobody ended is over after this: longer than panels let a submission wait."""
 FEW_SKIPS, SKIPS_PER_ANSWER = 3, 0.2
 """With more skips than both, nobody is paid for fewer answers than were asked for."""
+TOO_MANY = marked(
+    "Too many people have begun this study from your network today. Please try again tomorrow, or "
+    "return the submission on the panel."
+)
 FINISH_URL = "/panel/finish"
 
 
@@ -91,6 +97,7 @@ def arrive(
     arrival: Arrival,
     here: int | None,
     browser: str | None,
+    limits: Sequence[Limit],
     now: datetime,
 ) -> Account:
     """Begin a visit, or go on with it in the browser that began it; return whom to sign in.
@@ -102,11 +109,13 @@ def arrive(
         arrival: what the URL says.
         here: who is signed in in this browser, None for nobody.
         browser: the hash of this browser's mark; see `repeats`.
+        limits: on new people; see `attempts.arrival_limits`.
         now: the time.
 
     Raises:
         VisitTakenError: another browser holds this submission, or an earlier one of the person.
         VisitOverError: the submission ended before, or the person was forgotten here.
+        TooManyAttemptsError: too many new people came from there.
     """
     person = _person_of(session, panel, arrival.person_key)
     if person is not None:
@@ -117,6 +126,7 @@ def arrive(
     if visit is not None:
         return account_of(session, visit.person_id)
     if person is None:
+        count_attempt(session, limits, now=now, told=TOO_MANY)
         name = free_name(session, secret=keys.names, panel=panel, person_key=arrival.person_key)
         person = Person(
             name=name,

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
 from annot_server.assignment import next_lease
+from annot_server.attempts import arrival_limits
 from annot_server.errors import NotFoundError, marked
 from annot_server.leases import HeldLease
 from annot_server.models import ANNOTATOR
@@ -24,6 +25,7 @@ from annot_server.panels import (
 from annot_server.providers import Arrival, Panel, find_panel
 from annot_server.quality.standing import standing_of
 from annot_server.views.access import open_to, open_to_anybody
+from annot_server.views.accounts import SECRET_OF_ATTEMPTS
 from annot_server.views.browser import browser, mark_browser
 from annot_server.views.current import enter, person, server
 
@@ -60,6 +62,11 @@ def begin(name: str) -> Response:
     panel, arrival = arriving(name)
     this, now, here = server(), server().now(), person_here()
     keys, where = Keys.of(this.home), browser()
+    limits = arrival_limits(
+        this.home.key(SECRET_OF_ATTEMPTS),
+        address=request.remote_addr,
+        at_most=this.config.panel_people_per_address,
+    )
     account = this.database.write(
         lambda db: arrive(
             db,
@@ -68,6 +75,7 @@ def begin(name: str) -> Response:
             arrival=arrival,
             here=here,
             browser=where,
+            limits=limits,
             now=now,
         )
     )

