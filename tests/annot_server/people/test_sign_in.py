@@ -35,7 +35,7 @@ def test_the_name_may_have_space_around_it_and_any_composition(set_password, ent
     assert client.get("/api/v1/me").json["name"] == "Zoë"
 
 
-@pytest.mark.parametrize("name", ["Ada", "Nobody", "", "A" * 300, "a\0b"])
+@pytest.mark.parametrize("name", ["Ada", "Nobody", "", "A" * 300])
 def test_a_wrong_password_and_a_wrong_name_look_the_same(app, set_password, name) -> None:
     set_password("Ada")
     answer = try_in(app.test_client(), name)
