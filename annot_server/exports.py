@@ -75,7 +75,8 @@ def zipped(folder: Path, name: str) -> Iterator[bytes]:
     with zipfile.ZipFile(pipe, "w", zipfile.ZIP_STORED) as archive:  # Parquet is packed already
         for path in sorted(path for path in folder.rglob("*") if path.is_file()):
             inside = zipfile.ZipInfo(f"{name}/{path.relative_to(folder).as_posix()}")
-            with path.open("rb") as source, archive.open(inside, "w") as target:
+            # How large a file is stands behind it, in fields of a width chosen before.
+            with path.open("rb") as source, archive.open(inside, "w", force_zip64=True) as target:
                 while block := source.read(BLOCK_BYTES):
                     target.write(block)
                     yield pipe.take()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shutil
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -139,6 +140,8 @@ def make_snapshot(server: Server, claim: jobs.Claim, report: Report) -> dict[str
             return {"snapshot_id": snapshot_id, "digest": before.digest, "answers": before.answers}
     report(0, 1, "reading the answers and writing the tables")
     folder.parent.mkdir(parents=True, exist_ok=True)
+    for left in folder.parent.glob(f".{snapshot_id}.*"):  # by a worker that was killed
+        shutil.rmtree(left, ignore_errors=True)
     made = export_snapshot(
         server.database,
         folder,

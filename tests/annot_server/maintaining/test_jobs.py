@@ -192,3 +192,10 @@ def test_figures_stay_while_they_are_counted_anew(server, read, project, clock) 
     found = read(newest_figures)
     assert (found.is_waiting, found.audit["frames"]) == (True, 1)
     assert len(read(jobs.jobs_of, FIGURES)) == 1
+
+
+def test_files_larger_than_a_plain_archive_takes_are_sent_whole(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(zipfile, "ZIP64_LIMIT", 1000)
+    (tmp_path / "answers.parquet").write_bytes(b"1" * 1001)
+    archive = zipfile.ZipFile(io.BytesIO(b"".join(zipped(tmp_path, "snapshot"))))
+    assert archive.read("snapshot/answers.parquet") == b"1" * 1001

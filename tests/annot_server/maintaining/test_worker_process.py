@@ -101,6 +101,9 @@ def test_a_job_whose_worker_was_killed_is_done_by_the_next(
     assert killed.stdout.readline() == "begun\n"
     killed.kill()
     killed.communicate()
+    folder = export_folder(home, SNAPSHOT_ID)
+    (folder.parent / f".{SNAPSHOT_ID}.half").mkdir(parents=True)
+    (folder.parent / f".{SNAPSHOT_ID}.half" / "frames.parquet").write_bytes(b"PAR")
     with server.database.read() as session:
         assert jobs.jobs_of(session, jobs.SNAPSHOT)[0].state == "running"
     monkeypatch.setattr(jobs, "SILENT_S", 0)
@@ -108,7 +111,7 @@ def test_a_job_whose_worker_was_killed_is_done_by_the_next(
     with server.database.read() as session:
         (job,) = jobs.jobs_of(session, jobs.SNAPSHOT)
     assert (job.state, job.result["answers"]) == ("done", 4)
-    assert export_folder(home, SNAPSHOT_ID).is_dir()
+    assert [path.name for path in folder.parent.iterdir()] == [SNAPSHOT_ID]
 
 
 def test_a_worker_that_was_killed_is_started_again(parent) -> None:
