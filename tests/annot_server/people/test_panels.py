@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 
 import pytest
@@ -534,11 +535,26 @@ class TestPanelStatus:
             "as_before": 0,
             "going_on": 1,
             "unknown": 1,
+            "not_in_table": 0,
             "problems": 0,
         }
         found = [status_of(server, f"s{i}") for i in range(5)]
         assert found == ["completed", "timed_out", "returned", None, "completed"]
         assert json.loads(cli("panel-status", export, "--json").stdout)["as_before"] == 4
+
+    def test_who_came_with_a_submission_that_the_export_lacks_is_named(
+        self, begin, cli, tmp_path
+    ) -> None:
+        begin("s1", "known")
+        begin("s2", "forgotten").post("/account/forget", data={"confirm": "yes"})
+        name = begin("made-up", "nobody").get("/api/v1/me").json["name"]
+        export = tmp_path / "export.csv"
+        export.write_text(self.HEADER + "s1,x,APPROVED,2026\ns2,x,APPROVED,2026\n")
+        done = cli("panel-status", export, "--json")
+        assert done.stderr == f"{name} came with a submission that {export} does not have\n"
+        assert json.loads(done.stdout)["not_in_table"] == 1
+        os.utime(export, (0, 0))  # written before anybody came, it can know of nobody
+        assert cli("panel-status", export).stderr == ""
 
     def test_a_bad_row_is_named_and_the_rest_goes_in(self, begin, cli, server, tmp_path) -> None:
         begin("s1")
