@@ -59,7 +59,6 @@ def test_errors_are_told_in_the_readers_language(app, project) -> None:
         "/\t/evil.example",
         "/\n/evil.example",
         "/a\r\nSet-Cookie: planted=1",
-        "/\x00",
         "javascript:alert(1)",
         "http:/evil.example",
         "evil.example",
