@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from alembic.script import ScriptDirectory
-from sqlalchemy import Engine, inspect, select
+from sqlalchemy import Engine, MetaData, inspect, select
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from annot_server.audit import Audit, audit
@@ -52,7 +55,7 @@ class Restored:
 def restore(
     backup: Path, home: Home, *, new_url: str | None = None, frames: Path | None = None
 ) -> Restored:
-    """Make a server's folder from a backup; nothing is left of it where that fails.
+    """Make a server's folder from a backup; nothing is left of it where that fails, also of rows.
 
     Args:
         backup: a folder that `back_up` wrote.
@@ -80,23 +83,60 @@ def restore(
             new.config_path.write_text(config_text(replace(config, database_url=url)), "utf-8")
         engine = open_engine(database_url(new, new.config()))
         database = Database(engine)
-        try:
+        with contextlib.closing(database), _emptied_on_failure(engine):
             _read_in(backup, manifest, engine)
             upgrade(engine)
             summarise_retired(database)
             with Session(engine) as session:
                 audited = audit(session)
                 images = list(session.scalars(select(Frame.image_sha256).distinct()))
-        finally:
-            database.close()
-        make_private(folder)  # before the images: a link shares its rights with the old store
-        if manifest.with_frames:
-            copy_frames(backup / FRAMES_NAME, new.frame_store)
-        else:
-            _take_images(store, new.frame_store, images)
-        missing = [name for name in images if not image_path(new.frame_store, name).is_file()]
+            make_private(folder)  # before the images: a link shares its rights with the old store
+            if manifest.with_frames:
+                copy_frames(backup / FRAMES_NAME, new.frame_store)
+            else:
+                _take_images(store, new.frame_store, images)
+            missing = [name for name in images if not image_path(new.frame_store, name).is_file()]
     home.path.chmod(0o700)
     return Restored(manifest, audited, tuple(missing))
+
+
+@contextlib.contextmanager
+def _emptied_on_failure(engine: Engine) -> Iterator[None]:
+    """Empty a PostgreSQL database again where the block fails; a file goes with its folder.
+
+    Raises:
+        StorageError: the database cannot be opened, or is not empty; then nothing of it is changed.
+    """
+    if engine.dialect.name == "sqlite":
+        yield
+        return
+    with opened(engine) as connection:
+        if tables := inspect(connection).get_table_names():
+            where = engine.url.render_as_string(hide_password=True)
+            raise StorageError(
+                f"{where}: is not empty (it has {tables[0]!r}); make an empty database and "
+                "name it with --database-url"
+            )
+    try:
+        yield
+    except BaseException as failure:
+        try:
+            _drop_tables(engine)
+        except DBAPIError as error:
+            where = engine.url.render_as_string(hide_password=True)
+            raise StorageError(
+                f"the restore failed ({failure}), and what it had read into {where} could not be "
+                "removed; drop that database and make it anew"
+            ) from error
+        raise
+
+
+def _drop_tables(engine: Engine) -> None:
+    engine.dispose()  # a connection may hold locks, or be broken
+    with engine.begin() as connection:
+        tables = MetaData()
+        tables.reflect(connection)
+        tables.drop_all(connection)
 
 
 def _check(backup: Path, manifest: Manifest) -> None:
@@ -135,13 +175,6 @@ def _read_in(backup: Path, manifest: Manifest, engine: Engine) -> None:
         check_sqlite(path)
         shutil.copyfile(path, str(engine.url.database))
     else:
-        with opened(engine) as connection:
-            if tables := inspect(connection).get_table_names():
-                where = engine.url.render_as_string(hide_password=True)
-                raise StorageError(
-                    f"{where}: is not empty (it has {tables[0]!r}); make an empty database and "
-                    "name it with --database-url"
-                )
         load(engine.url, path)
     with opened(engine) as connection:
         rows = count_rows(connection)

@@ -12,14 +12,17 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 from sqlalchemy import Engine, select, text, update
+from sqlalchemy.exc import OperationalError
 
 from annot_server import backup as backup_module
 from annot_server import postgres_tools
+from annot_server import restore as restore_module
 from annot_server.answers import give_answer
 from annot_server.assignment import next_lease
 from annot_server.cli import main
 from annot_server.config import Home
 from annot_server.database import open_engine
+from annot_server.errors import StorageError
 from annot_server.models import Answer, Base, Frame, Person
 from annot_server.retirement import AGREEMENT
 from annot_server.server import Server, database_url, open_server
@@ -164,6 +167,36 @@ def test_a_restored_server_knows_what_answers_agree_on_where_the_old_one_did_not
     assert command("backup", tmp_path / "old", "--with-frames").exit_code == 0
     assert restore(tmp_path / "old").exit_code == 0
     assert everything(restored_engine()) == before
+
+
+@pytest.mark.parametrize("step", ["upgrade", "copy_frames"])
+def test_a_restore_that_fails_late_leaves_nothing_and_can_be_done_again(
+    *, worked, out, restore, tmp_path, monkeypatch, restored_engine, step
+) -> None:
+    with monkeypatch.context() as failing:
+
+        def fail(*_: object) -> None:
+            raise StorageError("the disk is full")
+
+        failing.setattr(restore_module, step, fail)
+        failed = restore(out)
+    assert (failed.exit_code, "the disk is full" in failed.stderr) == (1, True)
+    assert not (tmp_path / "new").exists()
+    again = restore(out)
+    assert again.exit_code == 0, again.output
+    assert everything(restored_engine()) == everything(worked.database.engine)
+
+
+@ON_POSTGRES
+def test_rows_that_a_failed_restore_cannot_remove_are_named(out, restore, monkeypatch) -> None:
+    def fail(*_: object) -> None:
+        raise OperationalError("", {}, Exception("the server closed the connection"))
+
+    monkeypatch.setattr(restore_module, "audit", fail)
+    monkeypatch.setattr(restore_module, "_drop_tables", fail)
+    failed = restore(out)
+    assert failed.exit_code == 1
+    assert "drop that database and make it anew" in failed.stderr
 
 
 def test_people_go_on_in_the_restored_server(worked, out, restore, tmp_path) -> None:
