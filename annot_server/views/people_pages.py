@@ -60,12 +60,13 @@ def people() -> str:
     """List everybody with the figures that were counted last."""
     with server().database.read() as session:
         figures = newest_figures(session)
+        counted = {row["person_id"]: row for row in figures.people}
         seen = everybody_seen(session)
         everybody = session.query(Person).order_by(Person.name).all()
         rows = [
             {
                 **NOTHING_YET,
-                **_figures_of(figures.people, one.id),
+                **counted.get(one.id, {}),
                 "person_id": one.id,
                 "name": one.name,
                 "role": one.role,

@@ -8,9 +8,11 @@ import zipfile
 import pytest
 
 from annot_server import worker
+from annot_server.figures import Figures
 from annot_server.forgetting import forget
 from annot_server.models import ApiToken, AuditEntry, Frame, Invite, Person
 from annot_server.tokens import create_token
+from annot_server.views import people_pages
 
 PAGES = (
     "/maintain",
@@ -256,3 +258,18 @@ def test_the_figures_can_be_counted_at_once(mia, server) -> None:
     assert "being counted" in page.text
     worker.work(server, lambda: False, until_idle=True)
     assert "Every promise holds" in mia.get("/maintain/audit").text
+
+
+def test_the_list_of_people_goes_over_the_figures_once(mia, monkeypatch) -> None:
+    """However many people there are: each has a row in them."""
+    begun = []
+
+    class Rows(list):
+        def __iter__(self):
+            begun.append(self)
+            return super().__iter__()
+
+    figures = Figures(None, False, Rows(), None, None)
+    monkeypatch.setattr(people_pages, "newest_figures", lambda _: figures)
+    assert mia.get("/maintain/people").status_code == 200
+    assert len(begun) == 1
