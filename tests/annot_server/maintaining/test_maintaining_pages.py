@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import shutil
 import zipfile
 
 import pytest
@@ -237,6 +238,10 @@ def test_a_snapshot_is_asked_for_made_and_downloaded(mia, rita, server, clock, t
     archive = zipfile.ZipFile(io.BytesIO(reply.data))
     assert any(name.endswith("/data/answers.parquet") for name in archive.namelist())
     assert rita.get(link).status_code == 403
+    shutil.rmtree(server.home.path / "exports")  # as after a restore
+    page = mia.get("/maintain/snapshots").text
+    assert link not in page
+    assert "its folder is not on this server" in page
 
 
 @pytest.mark.parametrize("name", ["x", "..%2f..%2fsecret", "20260304T050607Z-0123abcd"])
