@@ -40,7 +40,7 @@ def test_prelabels_are_stored_for_known_frames_and_the_others_counted(
     frames = project.add_clip(3)
     report = bring((CLIP, 0, 0.1), (CLIP, 2, 0.3), (CLIP, 7, 0.5), ("other", 0, 0.5))
     assert report == PrelabelReport(2, 0, ("other/0", f"{CLIP}/7"))
-    assert stored(server) == [(frames[0], "tiny", 0.1), (frames[2], "tiny", 0.3)]
+    assert set(stored(server)) == {(frames[0], "tiny", 0.1), (frames[2], "tiny", 0.3)}
     with server.database.read() as session:
         assert "2 frames" in session.scalars(select(AuditEntry.subject)).one()
 
