@@ -1,4 +1,9 @@
-"""The queue of frames that a reviewer should look at, those first on which people agree least."""
+"""The queue of frames that a reviewer should look at, those first on which people agree least.
+
+A complete frame needs a look where people differ on whether there is anything (split), or where a
+click lies outside the largest group of close clicks (scattered). All others are of one mind: as
+many close clicks as answers, so at least as many as were asked for, or "not visible" by everybody.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, func, select
+from sqlalchemy import ColumnElement, Select, and_, func, or_, select, true
 from sqlalchemy.orm import Session
 
 from annot_server.errors import NotFoundError
@@ -15,15 +20,27 @@ from annot_server.leases import lock_frames
 from annot_server.models import ANSWER_IS_ACTIVE, Action, Answer, AuditEntry, Clip, Frame, Video
 from dataset_builder.geometry import Point
 
-SPLIT, SCATTERED, SETTLED = "split", "scattered", "settled"
+TO_LOOK_AT, SPLIT, SCATTERED, ALL, SETTLED = "", "split", "scattered", "all", "settled"
 KINDS = {
-    "": "All",
+    TO_LOOK_AT: "To look at",
     SPLIT: "Visible or not",
     SCATTERED: "Scattered clicks",
+    ALL: "All",
     SETTLED: "Left as they are",
 }
-SCATTERED_DISTANCE = 0.1
-"""Mean pairwise distance, as a fraction of the diagonal, from which clicks count as scattered."""
+
+IS_SPLIT = and_(Frame.n_clicks > 0, Frame.n_not_visible > 0)
+IS_SCATTERED = Frame.n_close < Frame.n_clicks
+IS_OF_KIND: dict[str, ColumnElement[bool]] = {
+    # The conditions of the index `ix_frames_to_review`, so that it is used.
+    kind: and_(Frame.disagreement.is_not(None), Frame.settled_at.is_(None), *more)
+    for kind, more in {
+        TO_LOOK_AT: [or_(IS_SPLIT, IS_SCATTERED)],
+        SPLIT: [IS_SPLIT],
+        SCATTERED: [IS_SCATTERED],
+        ALL: [],
+    }.items()
+} | {SETTLED: and_(Frame.disagreement.is_not(None), Frame.settled_at.is_not(None))}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +66,9 @@ class QueuedFrame:
 
 
 def read_queue(
-    session: Session, *, kind: str = "", words: str = "", page: int = 1, size: int = 24
-) -> tuple[list[QueuedFrame], int]:
-    """Return one page of the queue, and how many frames it has in all.
+    session: Session, *, kind: str = TO_LOOK_AT, words: str = "", page: int = 1, size: int = 24
+) -> tuple[list[QueuedFrame], dict[str, int]]:
+    """Return one page of the queue, and how many frames there are of each of `KINDS`.
 
     Args:
         session: reads.
@@ -60,34 +77,28 @@ def read_queue(
         page: from 1.
         size: frames a page.
     """
-    where = and_(*_conditions(kind, words))
-    total = session.scalar(_joined(select(func.count())).where(where)) or 0
+    fits = and_(true(), *_conditions(words))
     rows = session.execute(
         _joined(select(Frame, Clip.video_id, Action.description, Video.width, Video.height))
-        .where(where)
+        .where(IS_OF_KIND[kind], fits)
         .order_by(Frame.disagreement.desc(), Frame.id)
         .limit(size)
         .offset((page - 1) * size)
     ).all()
-    clicks = _clicks(session, [row.Frame.id for row in rows])
-    return [_queued(row, clicks) for row in rows], total
-
-
-def _conditions(kind: str, words: str) -> list[ColumnElement[bool]]:
-    conditions = [
-        Frame.disagreement > 0,
-        Frame.settled_at.is_not(None) if kind == SETTLED else Frame.settled_at.is_(None),
-    ]
-    if kind == SPLIT:
-        conditions += [Frame.n_clicks > 0, Frame.n_not_visible > 0]
-    elif kind == SCATTERED:
-        conditions.append(Frame.pairwise_distance >= SCATTERED_DISTANCE)
-    for word in words.split():
-        text = func.lower(
-            Action.description + " " + Clip.action_id + " " + Clip.video_id + " " + Clip.clip_id
+    numbers = session.execute(
+        _joined(select(*(func.count().filter(IS_OF_KIND[name]) for name in KINDS))).where(
+            Frame.disagreement.is_not(None), fits
         )
-        conditions.append(text.contains(word.lower(), autoescape=True))
-    return conditions
+    ).one()
+    clicks = _clicks(session, [row.Frame.id for row in rows])
+    return [_queued(row, clicks) for row in rows], dict(zip(KINDS, numbers, strict=True))
+
+
+def _conditions(words: str) -> list[ColumnElement[bool]]:
+    text = func.lower(
+        Action.description + " " + Clip.action_id + " " + Clip.video_id + " " + Clip.clip_id
+    )
+    return [text.contains(word.lower(), autoescape=True) for word in words.split()]
 
 
 def _joined(query: Any) -> Select[Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as Reply
 
-from annot_server.disagreements import KINDS, read_queue
+from annot_server.disagreements import KINDS, TO_LOOK_AT, read_queue
 from annot_server.frame_view import fused, read_clip
 from annot_server.heatmap_picture import heatmap_png
 from annot_server.listing import Wish, listed, paged
@@ -33,18 +33,19 @@ CLIP_SORTS = {
 @blueprint.get("/review")
 @open_to(*REVIEWERS)
 def review_queue() -> str:
-    """Show the frames on which people agree least."""
+    """Show the frames that need a look, the least agreed first."""
     wish = Wish.of(request.args, sort="")
     kind = request.args.get("kind", "")
-    kind = kind if kind in KINDS else ""
+    kind = kind if kind in KINDS else TO_LOOK_AT
     with server().database.read() as session:
-        rows, total = read_queue(
+        rows, numbers = read_queue(
             session, kind=kind, words=wish.words, page=wish.page, size=QUEUE_ROWS
         )
     return render_template(
         "review.html",
-        listing=paged(rows, total, wish, QUEUE_ROWS),
+        listing=paged(rows, numbers[kind], wish, QUEUE_ROWS),
         kind=kind,
+        numbers=numbers,
         kinds=KINDS,
         image_url=image_url,
     )

@@ -7,13 +7,11 @@ import PIL.Image
 import pytest
 
 from annot_server.agreement_overview import read_agreement
-from annot_server.disagreements import SCATTERED, SETTLED, SPLIT, read_queue, unsettle
 from annot_server.errors import NotFoundError
 from annot_server.frame_view import fused, letters_of, read_clip
 from annot_server.heatmap_picture import heatmap_png
 from annot_server.models import Frame
 from annot_server.person_view import everybody_seen, read_person
-from annot_server.review import settle
 from annot_server.set_aside import set_aside_person
 from dataset_builder.geometry import Point
 from dataset_builder.settings import BuildSettings
@@ -72,40 +70,6 @@ def test_the_heatmap_is_opaque_where_people_clicked_and_clear_far_away() -> None
     row, column = np.unravel_index(picture[..., 3].argmax(), (90, 160))
     assert (abs(row - 45) <= 1, abs(column - 40) <= 1) == (True, True)
     assert picture[0, -1, 3] == 0
-
-
-def test_the_queue_begins_with_the_least_agreed_frame(read, two_frames) -> None:
-    rows, total = read(read_queue)
-    assert [row.frame_id for row in rows] == [two_frames[1], two_frames[0]]
-    assert total == 2
-    assert rows[0].clicks == (Point(0.2, 0.2),)
-
-
-@pytest.mark.parametrize(("kind", "n"), [(SPLIT, 1), (SCATTERED, 0), (SETTLED, 0), ("", 2)])
-def test_the_queue_is_filtered_by_kind(read, two_frames, kind, n) -> None:
-    del two_frames
-    assert read(read_queue, kind=kind)[1] == n
-
-
-@pytest.mark.parametrize(("words", "n"), [("egg V1", 2), ("milk", 0), ("100%", 0), ("_", 0)])
-def test_the_queue_is_searched_literally(read, two_frames, words, n) -> None:
-    del two_frames
-    found = read(read_queue, words=words)[1]
-    assert found == n if words != "_" else found == 2  # every clip's id has a "_"
-
-
-def test_a_settled_frame_leaves_the_queue_until_that_is_taken_back(
-    read, server, project, clock, two_frames
-) -> None:
-    who = project.person("Rita", "reviewer")
-    frame_id = two_frames[1]
-    server.database.write(lambda s: settle(s, frame_id=frame_id, by_person_id=who, now=clock()))
-    assert [row.frame_id for row in read(read_queue)[0]] == [two_frames[0]]
-    assert [row.frame_id for row in read(read_queue, kind=SETTLED)[0]] == [frame_id]
-    server.database.write(lambda s: unsettle(s, frame_id=frame_id, by_person_id=who, now=clock()))
-    assert read(read_queue)[1] == 2
-    with pytest.raises(NotFoundError):
-        server.database.write(lambda s: unsettle(s, frame_id=10_000, by_person_id=who, now=clock()))
 
 
 def test_agreement_is_summed_over_the_complete_frames(read, two_frames) -> None:
