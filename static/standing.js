@@ -1,5 +1,7 @@
 /** What stands on the page beside the frame: progress, saved or not, trouble, waiting, the end. */
 
+/** A shorter time says nothing that helps. */
+const PACE_WORTH_TELLING_MS = 1000;
 const SIGN_IN_HELPS = new Set(["signed_out", "someone_else"]);
 
 export class Standing {
@@ -82,6 +84,7 @@ export class Standing {
   #showDone() {
     const { view, tally, t } = this.#page;
     const pace = tally.medianMs;
+    const hasPace = pace !== null && pace >= PACE_WORTH_TELLING_MS;
     const seconds = new Intl.NumberFormat(document.documentElement.lang, {
       maximumFractionDigits: 1,
     }).format(pace / 1000);
@@ -90,7 +93,7 @@ export class Standing {
       title: t("done_title"),
       link: finishUrl && { href: finishUrl, words: t("finish") },
       text: t("done_text", { n: tally.given }),
-      hint: pace === null ? t("done_hint") : `${t("done_pace", { seconds })} ${t("done_hint")}`,
+      hint: hasPace ? `${t("done_pace", { seconds })} ${t("done_hint")}` : t("done_hint"),
       mayLookAgain: true,
     });
   }

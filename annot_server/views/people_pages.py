@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
 from annot_server.errors import ConfigError, NotReviewableError
-from annot_server.figures import newest_figures
+from annot_server.figures import Figures, figures_to_show
 from annot_server.invitations import invite
 from annot_server.jobs import FIGURES, enqueue_again
 from annot_server.listing import Wish, listed
@@ -59,7 +59,7 @@ NOTHING_YET: Row = dict.fromkeys(
 def people() -> str:
     """List everybody with the figures that were counted last."""
     with server().database.read() as session:
-        figures = newest_figures(session)
+        figures = _figures(session)
         counted = {row["person_id"]: row for row in figures.people}
         seen = everybody_seen(session)
         everybody = session.query(Person).order_by(Person.name).all()
@@ -112,7 +112,7 @@ def _page(person_id: int, link: str | None = None) -> str:
     now = server().now()
     with server().database.read() as session:
         view = read_person(session, person_id, now=now)
-        figures = newest_figures(session)
+        figures = _figures(session)
     return render_template(
         "maintain_person.html",
         view=view,
@@ -231,3 +231,8 @@ def _change(person_id: int, work: Callable[[Session], Any], said: str) -> Respon
     else:
         flash(said, "done")
     return redirect(url_for("maintain.one_person", person_id=person_id), 303)
+
+
+def _figures(session: Session) -> Figures:
+    this = server()
+    return figures_to_show(session, window=this.config.gold_window, now=this.now())

@@ -8,10 +8,11 @@ from __future__ import annotations
 from urllib.parse import urlencode
 
 from flask import Blueprint, render_template, request
+from sqlalchemy.orm import Session
 
 from annot_server.agreement_overview import read_agreement
 from annot_server.audit_log import kinds_of_change, read_log
-from annot_server.figures import newest_figures
+from annot_server.figures import Figures, figures_to_show
 from annot_server.listing import Wish, listed, paged
 from annot_server.models import MAINTAINER, REVIEWER
 from annot_server.pace import count_days, estimate, read_days
@@ -115,7 +116,7 @@ def agreement() -> str:
     """Show how well people agree, and how far hints pull."""
     with server().database.read() as session:
         overview = read_agreement(session)
-        figures = newest_figures(session)
+        figures = _figures(session)
     return render_template("maintain_agreement.html", overview=overview, figures=figures)
 
 
@@ -128,7 +129,7 @@ def audit_page() -> str:
     with server().database.read() as session:
         lines, total = read_log(session, what=what, words=wish.words, page=wish.page, size=ROWS)
         kinds = kinds_of_change(session)
-        figures = newest_figures(session)
+        figures = _figures(session)
     return render_template(
         "maintain_audit.html",
         listing=paged(lines, total, wish, ROWS),
@@ -136,3 +137,8 @@ def audit_page() -> str:
         kinds=kinds,
         figures=figures,
     )
+
+
+def _figures(session: Session) -> Figures:
+    this = server()
+    return figures_to_show(session, window=this.config.gold_window, now=this.now())

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import io
 import zipfile
+from functools import partial
 
 import pytest
 from sqlalchemy import select
 
-from annot_server import jobs, worker
+from annot_server import figures, jobs, worker
 from annot_server.errors import NotFoundError
 from annot_server.exports import export_folder, snapshots_of, zipped
-from annot_server.figures import EVERY_S, ask_if_stale, newest_figures
+from annot_server.figures import EVERY_S, ask_if_stale, figures_to_show, newest_figures
 from annot_server.jobs import FIGURES, SNAPSHOT
 from annot_server.models import Job, Snapshot
 from annot_server.pauses import pause
@@ -172,6 +173,17 @@ def test_figures_are_counted_when_something_changed_and_not_too_often(
     assert read(newest_figures).people[0]["answers"] == 2
     clock.advance(EVERY_S + 1)
     assert not server.database.write(lambda s: ask_if_stale(s, now=clock()))
+
+
+def test_a_small_projects_figures_are_those_of_this_moment(
+    read, say, project, clock, monkeypatch
+) -> None:
+    project.add_clip(3, redundancy=1)
+    say("Ada", [Point(0.5, 0.5), None])
+    found = read(partial(figures_to_show, window=20, now=clock()))
+    assert (found.counted_at, [p["answers"] for p in found.people]) == (clock(), [2])
+    monkeypatch.setattr(figures, "SMALL", 2)
+    assert read(partial(figures_to_show, window=20, now=clock())).counted_at is None
 
 
 def test_figures_are_kept_without_names_and_reasons(server, project, clock) -> None:

@@ -275,6 +275,6 @@ def test_the_list_of_people_goes_over_the_figures_once(mia, monkeypatch) -> None
             return super().__iter__()
 
     figures = Figures(None, False, Rows(), None, None)
-    monkeypatch.setattr(people_pages, "newest_figures", lambda _: figures)
+    monkeypatch.setattr(people_pages, "_figures", lambda _: figures)
     assert mia.get("/maintain/people").status_code == 200
     assert len(begun) == 1
