@@ -157,7 +157,8 @@ def test_not_visible_is_right_where_it_is_and_explained_where_not(learner) -> No
 
 
 def test_it_is_done_by_keys_alone(learner) -> None:
-    learner.page.keyboard.press("Enter")  # the button has the focus
+    expect(learner.page.locator("#panel-button")).to_be_focused()
+    learner.page.keyboard.press("Enter")
     for _ in range(10):
         learner.wait_for_frame()
         if learner.is_hidden:
