@@ -66,8 +66,12 @@ def test_controls_are_large_in_view_apart_and_clear_of_the_picture(width, height
 def test_the_picture_has_seven_tenths_of_a_desktop_window_and_a_phones_width(person):
     page = person.page
     page.set_viewport_size({"width": 1440, "height": 900})
-    frame = person.picture()
-    assert frame["width"] * frame["height"] >= 0.7 * 1440 * 900
+    page.wait_for_function(
+        """() => {
+            const picture = document.querySelector("#picture img");
+            return picture.width * picture.height >= 0.7 * 1440 * 900;
+        }"""
+    )
     page.set_viewport_size({"width": 390, "height": 844})
     page.wait_for_function("() => document.querySelector('#picture img').width === 390")
     prompt = page.locator(".top").bounding_box()
