@@ -8,10 +8,46 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from dataset_builder.geometry import Box
 from dataset_builder.predictions import PointPrediction
 from stg_model.evaluation.errors import UndefinedMetricError
-from stg_model.evaluation.truth import PointKey
+from stg_model.evaluation.measures import Case, MeanOfRatios, Measure, Ratio, Scored
+from stg_model.evaluation.settings import EvaluationSettings
+from stg_model.evaluation.truth import PointKey, true_boxes
+
+
+def metrics(settings: EvaluationSettings) -> dict[str, str]:
+    """Return the name in JSON and the heading of each metric of this module."""
+    return {"pointing": "pointing"}
+
+
+def score(case: Case) -> Scored:
+    """Score the points of one system; see `score_pointing`.
+
+    Raises:
+        UndefinedMetricError: there are no boxes, or the system points nowhere at all.
+    """
+    points = case.predictions.points
+    boxes = true_boxes(case.truths)
+    found = score_pointing(boxes, points)
+    row = {video_id: index for index, video_id in enumerate(case.video_ids)}
+    column = {a: index for index, a in enumerate(sorted({key[2] for key, _ in boxes}))}
+    hits_AV = np.zeros((len(column), len(row)))
+    frames_AV = np.zeros_like(hits_AV)
+    for key, box in boxes:
+        place = column[key[2]], row[key[0]]
+        frames_AV[place] += 1
+        hits_AV[place] += key in points and box.contains(points[key].point)
+    per_frame: Measure = Ratio(hits_AV.sum(axis=0), frames_AV.sum(axis=0))
+    per_action: Measure = MeanOfRatios(hits_AV, frames_AV)
+    shares = (hits_AV.sum(axis=1) / frames_AV.sum(axis=1)).tolist()
+    return Scored(
+        {"pointing": per_frame if case.settings.pointing_average == "frames" else per_action},
+        {"frames_hit": found.n_hits, "frames_without_point": found.n_missing},
+        {"pointing": dict(zip(column, shares, strict=True))},
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,31 +6,26 @@ system's predictions do not define is absent with its reason, never guessed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any, TypeVar
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
 from dataset_builder.errors import InputError
 from dataset_builder.predictions import Predictions, System
 from dataset_builder.release import Release
+from stg_model.evaluation import iou_pointing, pointing, temporal
 from stg_model.evaluation.errors import UndefinedMetricError
-from stg_model.evaluation.pointing import score_pointing
+from stg_model.evaluation.measures import Case, Scored, value_of
 from stg_model.evaluation.settings import EvaluationSettings
-from stg_model.evaluation.spatio_temporal import score_iou_pointing
-from stg_model.evaluation.temporal import score_alignment
-from stg_model.evaluation.truth import VideoTruth, read_truth, true_boxes
+from stg_model.evaluation.truth import VideoTruth, read_truth
 
-Score = TypeVar("Score")
+SCORERS = (pointing, iou_pointing, temporal)
+"""Each has `metrics(settings)`, headings by name, and `score(case)`: all of them, or a reason."""
 
-METRICS = {
-    "pointing": "pointing",
-    "iou_pointing": "IoU+Pointing",
-    "iou_pointing_micro": "IoU+P. micro",
-    "temporal_iou": "temporal IoU",
-    "temporal_iod": "temporal IoD",
-    "mof": "MoF",
-}
-"""The metrics of a row, by the name they have in JSON, with their heading in the table."""
+
+def metrics_of(settings: EvaluationSettings) -> dict[str, str]:
+    """Return the metrics of a row, by the name they have in JSON, with their headings."""
+    return {name: label for scorer in SCORERS for name, label in scorer.metrics(settings).items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +35,10 @@ class SystemReport:
     Attributes:
         system: who predicted.
         kind: `submitted` or `baseline`.
-        metrics: value of each of `METRICS`, None where it is not defined.
+        metrics: value of each of `metrics_of`, None where it is not defined.
         missing: the reason for each None.
         counts: what the values were taken over, and which records were left aside.
+        scored: measures, single actions and curves behind the values; not part of the JSON.
     """
 
     system: System
@@ -50,6 +46,7 @@ class SystemReport:
     metrics: Mapping[str, float | None]
     missing: Mapping[str, str]
     counts: Mapping[str, int]
+    scored: Scored = field(default_factory=lambda: Scored({}), compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,10 +90,11 @@ class Report:
 
     def to_text(self) -> str:
         """Return the report as a table with its rules, counts and reasons, for a terminal."""
-        cells = [["system", *METRICS.values()]]
+        headings = metrics_of(self.settings)
+        cells = [["system", *headings.values()]]
         for row in self.systems:
             name = f"{row.system.name} (baseline)" if row.kind == "baseline" else row.system.name
-            values = (row.metrics[metric] for metric in METRICS)
+            values = (row.metrics[metric] for metric in headings)
             cells.append([name, *("-" if v is None else f"{v:.4f}" for v in values)])
         lines = [
             f"release {self.release_name} {self.release_version}, sha256 {self.release_digest}",
@@ -111,7 +109,7 @@ class Report:
         for row in self.systems:
             lines.append(f"{row.system.name}: {_counts(row.counts)}")
             for reason in dict.fromkeys(row.missing.values()):
-                absent = [METRICS[name] for name, why in row.missing.items() if why == reason]
+                absent = [headings[name] for name, why in row.missing.items() if why == reason]
                 lines.append(f"  no {', '.join(absent)}: {reason}")
         return "\n".join(lines)
 
@@ -132,7 +130,6 @@ def evaluate(
     """
     settings = settings or EvaluationSettings()
     truths = read_truth(release, settings.clips)
-    action_ids = frozenset(action.action_id for action in release.actions)
     systems = [(predictions, "submitted"), *((baseline, "baseline") for baseline in baselines)]
     return Report(
         release_name=release.name,
@@ -140,57 +137,33 @@ def evaluate(
         release_digest=release.digest,
         settings=settings,
         counts=_truth_counts(truths),
-        systems=tuple(_score(found, kind, truths, action_ids) for found, kind in systems),
+        systems=tuple(
+            _score(Case(truths, release.actions, found, settings), kind) for found, kind in systems
+        ),
     )
 
 
-def _score(
-    predictions: Predictions,
-    kind: str,
-    truths: tuple[VideoTruth, ...],
-    action_ids: frozenset[str],
-) -> SystemReport:
-    counts = _record_counts(predictions, truths, action_ids)
-    metrics: dict[str, float | None] = dict.fromkeys(METRICS)
+def _score(case: Case, kind: str) -> SystemReport:
+    counts = _record_counts(case)
     missing: dict[str, str] = {}
-
-    def attempt(score: Callable[[], Score], *names: str) -> Score | None:
+    parts: list[Scored] = []
+    for scorer in SCORERS:
         try:
-            return score()
+            parts.append(scorer.score(case))
         except UndefinedMetricError as reason:
-            missing.update(dict.fromkeys(names, str(reason)))
-            return None
-
-    pointing = attempt(lambda: score_pointing(true_boxes(truths), predictions.points), "pointing")
-    if pointing:
-        metrics["pointing"] = pointing.accuracy
-        counts |= {"frames_hit": pointing.n_hits, "frames_without_point": pointing.n_missing}
-    spatial = attempt(
-        lambda: score_iou_pointing(truths, predictions), "iou_pointing", "iou_pointing_micro"
+            missing.update(dict.fromkeys(scorer.metrics(case.settings), str(reason)))
+    whole = Scored(
+        {name: measure for part in parts for name, measure in part.measures.items()},
+        {name: count for part in parts for name, count in part.counts.items()},
+        {name: values for part in parts for name, values in part.per_action.items()},
+        {name: curves for part in parts for name, curves in part.curves.items()},
     )
-    if spatial:
-        metrics |= {"iou_pointing": spatial.macro, "iou_pointing_micro": spatial.micro}
-        counts |= {
-            "seconds_scored": spatial.n_seconds,
-            "seconds_ignored": spatial.n_ignored,
-            "seconds_without_record": spatial.n_missing,
-        }
-    temporal = attempt(
-        lambda: score_alignment(truths, predictions.seconds), "temporal_iou", "temporal_iod", "mof"
-    )
-    if temporal:
-        metrics |= {
-            "temporal_iou": temporal.iou,
-            "temporal_iod": temporal.iod,
-            "mof": temporal.mof,
-        }
-        counts |= {
-            "clips_aligned": temporal.n_clips,
-            "seconds_aligned": temporal.n_seconds,
-            "seconds_aligned_without_record": temporal.n_missing,
-            "videos_too_short_to_align": temporal.n_left_out,
-        }
-    return SystemReport(predictions.system, kind, metrics, missing, counts)
+    metrics = {
+        name: value_of(whole.measures[name], len(case.truths)) if name in whole.measures else None
+        for name in metrics_of(case.settings)
+    }
+    system = case.predictions.system
+    return SystemReport(system, kind, metrics, missing, counts | dict(whole.counts), whole)
 
 
 def _truth_counts(truths: Sequence[VideoTruth]) -> dict[str, int]:
@@ -205,11 +178,11 @@ def _truth_counts(truths: Sequence[VideoTruth]) -> dict[str, int]:
     }
 
 
-def _record_counts(
-    predictions: Predictions, truths: Sequence[VideoTruth], action_ids: frozenset[str]
-) -> dict[str, int]:
+def _record_counts(case: Case) -> dict[str, int]:
     """Count the records that no metric reads; refuse predictions that are about other videos."""
-    n_seconds = {truth.video_id: truth.n_seconds for truth in truths}
+    predictions = case.predictions
+    action_ids = {action.action_id for action in case.actions}
+    n_seconds = {truth.video_id: truth.n_seconds for truth in case.truths}
     keys = [*predictions.seconds, *((video_id, s) for video_id, s, _ in predictions.points)]
     n_other = sum(video_id not in n_seconds for video_id, _ in keys)
     if keys and n_other == len(keys):

@@ -6,67 +6,184 @@ number without its rule's name compares with nothing. `docs/evaluation.md` says 
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields
 
 from dataset_builder import tables
 from dataset_builder.errors import InputError
 
 CHOICES = {
     "clips": ("benchmark", "all"),
+    "pool": ("video", "all"),
     "point_in_box": ("closed",),
-    "pointing_average": ("frames",),
+    "pointing_average": ("frames", "actions"),
     "iou_pointing_average": ("actions_then_videos",),
     "seconds_without_box": ("ignored",),
     "shared_seconds": ("either_action",),
-    "decoder": ("exact",),
-    "length_model": ("none",),
+    "region": ("box", "mask"),
+    "iou_comparison": (">", ">="),
+    "detection_matching": ("best_then_unused", "best_unused"),
+    "average_precision": ("envelope", "trapezoid", "recall_101", "recall_11", "recall_10_of_11"),
+    "score_ties": ("together", "by_key"),
+    "map_average": ("actions_with_truth",),
+    "frame_score": ("predicted",),
+    "tube_score": ("mean", "max"),
+    "unlabelled_tube_seconds": ("ignored", "background"),
+    "decoder": ("exact", "released"),
+    "length_model": ("none", "poisson"),
     "background_default": ("one_minus_max",),
+    "alignment_match": ("positions", "best_same_action", "action_seconds"),
     "alignment_average": ("positions_then_videos",),
-    "alignment_positions": ("actions",),
+    "alignment_positions": ("actions", "all"),
+    "query_tube": ("best_score",),
+    "query_span": ("hull",),
 }
+"""The names of each rule, the default first."""
 
 
 @dataclass(frozen=True, slots=True)
 class EvaluationSettings:
-    """The rules of one evaluation; each field takes one of its names in `CHOICES`.
+    """The rules of one evaluation: names from `CHOICES`, and a few numbers.
 
     Attributes:
         clips: which clips are scored: those of a benchmark split, or all.
+        pool: among which actions a system chooses: those of the video, or all of the release.
         point_in_box: `closed`: a point on the box's border is a hit (R18).
-        pointing_average: `frames`: hits / frames with a box.
+        pointing_average: `frames`: hits / frames with a box; `actions`: mean over actions of that.
         iou_pointing_average: mean over the actions of a video, then over videos; the micro figure
             stands beside it under that name.
         seconds_without_box: seconds of a clip whose frame has no box count on neither side.
         shared_seconds: where two clips share a second, naming either action is right.
-        decoder: `exact`: the best ordered alignment, found exactly (R25).
-        length_model: `none`: every length of a segment is equally likely.
+        region: what a system says of the place: its `box`, or the `mask` of its heatmap.
+        mask_threshold: the mask holds the places whose heat, scaled to 0..1 within the frame, is at
+            least this (R26: never tuned on the scored videos).
+        iou_comparison: a prediction is right when its IoU is `>` (or `>=`) the threshold (R24).
+        detection_matching: `best_then_unused` (Pascal VOC): a detection takes the truth that it
+            overlaps most and is wrong when that is taken; `best_unused` (COCO, ACT): it takes the
+            best that is left.
+        average_precision: area under the precision-recall curve: `envelope` of all points,
+            `trapezoid` without envelope, interpolated at 101 or 11 recalls, or `recall_10_of_11`
+            (V-HICO's sum over recalls 0, .1, ... .9 divided by 11: at most .909).
+        score_ties: detections with equal scores count `together`, or in the order of their keys.
+        map_average: mean over the actions that have a true detection to find.
+        frame_score: what ranks a frame's detection: the score of its record.
+        frame_iou_threshold: the IoU of the frame-level metrics.
+        tube_iou_thresholds: the IoUs of video mAP, rising.
+        tube_gap_s: a run of one action goes on over up to so many seconds without it.
+        tube_score: a tube made of seconds is ranked by the mean, or the largest, of their scores.
+        unlabelled_tube_seconds: seconds of a true tube's clip that have no box are left out of the
+            comparison with it, or count as seconds where it is not.
+        decoder: `exact`: the best ordered alignment, found exactly; `released`: the published
+            decoder's off-by-one form (R25).
+        length_model: `none`: every length of a segment is equally likely; `poisson`.
         background_default: the background's score where a record has none: 1 - its best score.
+        alignment_match: what a true segment is compared with: the aligned segment of its
+            `positions`, the `best_same_action` one by interval arithmetic, or all
+            `action_seconds` of its action.
         alignment_average: mean over the positions of a video, then over videos.
-        alignment_positions: `actions`: the background between clips is no position.
+        alignment_positions: `actions`: the background between clips is no position; `all`.
+        query_tube: the answer to "where is this action?" is the tube with the highest score.
+        query_span: vIoU divides by the seconds of the hull of both spans (R25).
+        query_iou_thresholds: the R of vIoU@R, rising.
     """
 
     clips: str = "benchmark"
+    pool: str = "video"
     point_in_box: str = "closed"
     pointing_average: str = "frames"
     iou_pointing_average: str = "actions_then_videos"
     seconds_without_box: str = "ignored"
     shared_seconds: str = "either_action"
+    region: str = "box"
+    mask_threshold: float = 0.5
+    iou_comparison: str = ">"
+    detection_matching: str = "best_then_unused"
+    average_precision: str = "envelope"
+    score_ties: str = "together"
+    map_average: str = "actions_with_truth"
+    frame_score: str = "predicted"
+    frame_iou_threshold: float = 0.3
+    tube_iou_thresholds: tuple[float, ...] = (0.1, 0.2, 0.3, 0.4, 0.5)
+    tube_gap_s: int = 0
+    tube_score: str = "mean"
+    unlabelled_tube_seconds: str = "ignored"
     decoder: str = "exact"
     length_model: str = "none"
     background_default: str = "one_minus_max"
+    alignment_match: str = "positions"
     alignment_average: str = "positions_then_videos"
     alignment_positions: str = "actions"
+    query_tube: str = "best_score"
+    query_span: str = "hull"
+    query_iou_thresholds: tuple[float, ...] = (0.3, 0.5)
 
     def __post_init__(self) -> None:
-        """Refuse a name that no rule has."""
-        for name, value in asdict(self).items():
-            if value not in CHOICES[name]:
+        """Refuse a name that no rule has and a number out of range."""
+        for name, names in CHOICES.items():
+            value = getattr(self, name)
+            if value not in names:
                 raise InputError(
-                    f"evaluation setting {name} must be one of {', '.join(CHOICES[name])}, "
-                    f"got {value!r}"
+                    f"evaluation setting {name} must be one of {', '.join(names)}, got {value!r}"
                 )
+        for name in ("mask_threshold", "frame_iou_threshold"):
+            _check_share(name, getattr(self, name))
+        for name in ("tube_iou_thresholds", "query_iou_thresholds"):
+            _check_thresholds(name, getattr(self, name))
+        gap = self.tube_gap_s
+        if not isinstance(gap, int) or isinstance(gap, bool) or gap < 0:
+            raise InputError(
+                f"evaluation setting tube_gap_s must be a whole number from 0, got {gap!r}"
+            )
 
     @property
     def digest(self) -> str:
         """SHA-256 of the settings' canonical JSON: equal digests mean comparable numbers."""
         return tables.sha256_bytes(tables.canonical_json(asdict(self)).encode())
+
+
+def settings_from(changes: Sequence[str], **named: object) -> EvaluationSettings:
+    """Return the defaults with `name=value` changes, as `--rule` gives them.
+
+    >>> settings_from(["decoder=released", "tube_iou_thresholds=0.2,0.5"]).tube_iou_thresholds
+    (0.2, 0.5)
+
+    Raises:
+        InputError: no such setting, no such value.
+    """
+    known = {f.name: f.default for f in fields(EvaluationSettings)}
+    chosen: dict[str, object] = dict(named)
+    for change in changes:
+        name, found, text = change.partition("=")
+        if not found or name not in known:
+            raise InputError(
+                f"{change!r}: a rule is name=value, with a name of {', '.join(sorted(known))}"
+            )
+        try:
+            chosen[name] = _parse(text, known[name])
+        except ValueError as error:
+            raise InputError(f"evaluation setting {name}: {text!r} is no number") from error
+    return EvaluationSettings(**chosen)  # type: ignore[arg-type]
+
+
+def _parse(text: str, default: object) -> object:
+    """Return the text as a value of the default's kind."""
+    if isinstance(default, tuple):
+        return tuple(float(part) for part in text.split(","))
+    if isinstance(default, int | float):
+        return type(default)(text)
+    return text
+
+
+def _check_share(name: str, value: float) -> None:
+    if not (isinstance(value, float) and 0 <= value < 1):
+        raise InputError(f"evaluation setting {name} must be at least 0 and below 1, got {value!r}")
+
+
+def _check_thresholds(name: str, values: tuple[float, ...]) -> None:
+    if not isinstance(values, tuple) or not values or list(values) != sorted(set(values)):
+        raise InputError(f"evaluation setting {name} must be rising numbers, got {values!r}")
+    for value in values:
+        if not math.isfinite(value):
+            raise InputError(f"evaluation setting {name} must be finite, got {value!r}")
+        _check_share(name, value)

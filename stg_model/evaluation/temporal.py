@@ -23,9 +23,21 @@ import numpy.typing as npt
 
 from dataset_builder.predictions import SecondPrediction
 from stg_model.evaluation.errors import UndefinedMetricError
+from stg_model.evaluation.measures import Case, Ratio, Scored, value_of
+from stg_model.evaluation.settings import EvaluationSettings
 from stg_model.evaluation.truth import TrueSecond, VideoTruth
 
 Scores = npt.NDArray[np.float64]
+
+
+def metrics(settings: EvaluationSettings) -> dict[str, str]:
+    """Return the name in JSON and the heading of each metric of this module."""
+    return {"temporal_iou": "temporal IoU", "temporal_iod": "temporal IoD", "mof": "MoF"}
+
+
+def score(case: Case) -> Scored:
+    """Align each video's clips by one system's scores; see `score_alignment`."""
+    return _align_all(case.truths, case.predictions.seconds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,12 +121,29 @@ def score_alignment(
         UndefinedMetricError: the system names no actions, scores no clip's action at some second,
             or has no background score and scores outside 0..1.
     """
+    found = _align_all(truths, seconds)
+    iou, iod, mof = (value_of(found.measures[name], len(truths)) for name in found.measures)
+    n_videos = sum(bool(t.clips) and len(t.clips) <= t.n_seconds for t in truths)
+    return TemporalScore(
+        iou=iou,
+        iod=iod,
+        mof=mof,
+        n_videos=n_videos,
+        n_clips=found.counts["clips_aligned"],
+        n_seconds=found.counts["seconds_aligned"],
+        n_missing=found.counts["seconds_aligned_without_record"],
+        n_left_out=found.counts["videos_too_short_to_align"],
+    )
+
+
+def _align_all(
+    truths: Sequence[VideoTruth], seconds: Mapping[tuple[str, int], SecondPrediction]
+) -> Scored:
     if not seconds:
         raise UndefinedMetricError("the predictions hold no second records")
-    ious: list[float] = []
-    iods: list[float] = []
-    n_clips = n_right = n_seconds = n_missing = n_left_out = 0
-    for truth in truths:
+    iou_V, iod_V, right_V, counted_V, aligned_V = np.zeros((5, len(truths)))
+    n_clips = n_missing = n_left_out = 0
+    for index, truth in enumerate(truths):
         if not truth.clips:
             continue
         if len(truth.clips) > truth.n_seconds:
@@ -122,24 +151,28 @@ def score_alignment(
             continue
         held = _align_video(truth, seconds)
         overlaps = _overlaps(truth, held)
-        ious.append(math.fsum(iou for iou, _ in overlaps) / len(overlaps))
-        iods.append(math.fsum(iod for _, iod in overlaps) / len(overlaps))
+        iou_V[index] = math.fsum(iou for iou, _ in overlaps) / len(overlaps)
+        iod_V[index] = math.fsum(iod for _, iod in overlaps) / len(overlaps)
+        aligned_V[index] = 1
         n_clips += len(overlaps)
         counted = _counted(truth)
-        n_right += _n_right(truth, held, counted)
-        n_seconds += len(counted)
+        right_V[index] = _n_right(truth, held, counted)
+        counted_V[index] = len(counted)
         n_missing += sum((truth.video_id, s) not in seconds for s in range(truth.n_seconds))
-    if not ious:
+    if not aligned_V.any():
         raise UndefinedMetricError("no video of the release has clips that can be aligned")
-    return TemporalScore(
-        iou=math.fsum(ious) / len(ious),
-        iod=math.fsum(iods) / len(iods),
-        mof=n_right / n_seconds,
-        n_videos=len(ious),
-        n_clips=n_clips,
-        n_seconds=n_seconds,
-        n_missing=n_missing,
-        n_left_out=n_left_out,
+    return Scored(
+        {
+            "temporal_iou": Ratio(iou_V, aligned_V),
+            "temporal_iod": Ratio(iod_V, aligned_V),
+            "mof": Ratio(right_V, counted_V),
+        },
+        {
+            "clips_aligned": n_clips,
+            "seconds_aligned": int(counted_V.sum()),
+            "seconds_aligned_without_record": n_missing,
+            "videos_too_short_to_align": n_left_out,
+        },
     )
 
 

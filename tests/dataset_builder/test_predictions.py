@@ -107,7 +107,7 @@ def write_lines(folder: Path, *records: Any) -> Path:
 @pytest.mark.parametrize(
     ("record", "message"),
     [
-        (SECOND | {"kind": "else"}, "kind must be second or point, got 'else'"),
+        (SECOND | {"kind": "else"}, "kind must be second, point or tube, got 'else'"),
         (SECOND | {"second": -1}, "second must be 0 or more, got -1"),
         (SECOND | {"second": 1.5}, "field 'second' must be int, got 1.5"),
         (SECOND | {"second": True}, "field 'second' must be int, got True"),
@@ -143,7 +143,7 @@ def test_a_bad_record_is_named_with_its_line(
     [
         (SECOND, "expected a header line"),
         (HEADER | {"format": "else"}, "expected a header line"),
-        (HEADER | {"format_version": 2}, "format_version must be 1"),
+        (HEADER | {"format_version": 3}, "format_version must be 2"),
         (HEADER | {"system": {}}, "system needs a name"),
         (HEADER | {"system": {"name": "a", "colour": "red"}}, "system needs a name and may have"),
         (HEADER | {"system": "a"}, "system needs a name"),

@@ -11,8 +11,9 @@ from dataset_builder.errors import InputError
 from dataset_builder.geometry import Box
 from dataset_builder.predictions import Predictions, System, read_predictions, write_predictions
 from stg_model.evaluation import EvaluationSettings, evaluate
-from stg_model.evaluation.report import METRICS
+from stg_model.evaluation.report import metrics_of
 
+METRICS = metrics_of(EvaluationSettings())
 BOX = Box(0.2, 0.2, 0.4, 0.4)
 
 

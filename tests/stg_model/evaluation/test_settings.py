@@ -7,16 +7,67 @@ from dataclasses import asdict
 import pytest
 
 from dataset_builder.errors import InputError
-from stg_model.evaluation.settings import CHOICES, EvaluationSettings
+from stg_model.evaluation.settings import CHOICES, EvaluationSettings, settings_from
 
 
 def test_every_setting_has_its_choices_and_the_default_is_the_first():
-    assert asdict(EvaluationSettings()) == {name: names[0] for name, names in CHOICES.items()}
+    defaults = asdict(EvaluationSettings())
+    assert {name: defaults[name] for name in CHOICES} == {n: c[0] for n, c in CHOICES.items()}
+    numbers = {name for name, value in defaults.items() if not isinstance(value, str)}
+    assert numbers == defaults.keys() - CHOICES.keys()
 
 
 def test_a_name_that_no_rule_has_is_refused():
-    with pytest.raises(InputError, match="decoder must be one of exact, got 'released'"):
-        EvaluationSettings(decoder="released")
+    with pytest.raises(InputError, match="decoder must be one of exact, released, got 'fast'"):
+        EvaluationSettings(decoder="fast")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("mask_threshold", 1.0),
+        ("mask_threshold", float("nan")),
+        ("frame_iou_threshold", -0.1),
+        ("tube_iou_thresholds", ()),
+        ("tube_iou_thresholds", (0.5, 0.3)),
+        ("tube_iou_thresholds", (0.3, 0.3)),
+        ("query_iou_thresholds", (0.3, 1.0)),
+        ("query_iou_thresholds", [0.3]),
+        ("tube_gap_s", -1),
+        ("tube_gap_s", True),
+    ],
+)
+def test_a_number_out_of_range_is_refused(name, value):
+    with pytest.raises(InputError, match=f"evaluation setting {name} must be"):
+        EvaluationSettings(**{name: value})
+
+
+def test_rules_are_read_from_text():
+    found = settings_from(
+        ["region=mask", "mask_threshold=0.4", "tube_gap_s=2", "tube_iou_thresholds=0.2,0.5"],
+        clips="all",
+    )
+    assert found == EvaluationSettings(
+        clips="all",
+        region="mask",
+        mask_threshold=0.4,
+        tube_gap_s=2,
+        tube_iou_thresholds=(0.2, 0.5),
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ("region", "a rule is name=value"),
+        ("colour=red", "a rule is name=value, with a name of alignment_average"),
+        ("tube_gap_s=some", "tube_gap_s: 'some' is no number"),
+        ("region=heat", "region must be one of box, mask"),
+    ],
+)
+def test_a_rule_that_cannot_be_read_is_refused(change, message):
+    with pytest.raises(InputError, match=message):
+        settings_from([change])
 
 
 def test_the_digest_changes_with_a_rule_and_only_then():

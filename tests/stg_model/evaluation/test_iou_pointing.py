@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from dataset_builder.geometry import Box, Point
 from dataset_builder.predictions import PointPrediction, Predictions, SecondPrediction, System
 from stg_model.evaluation.errors import UndefinedMetricError
-from stg_model.evaluation.spatio_temporal import score_iou_pointing
+from stg_model.evaluation.iou_pointing import score_iou_pointing
 from stg_model.evaluation.truth import TrueClip, VideoTruth, read_truth
 
 BOX = Box(0.2, 0.2, 0.4, 0.4)

@@ -19,9 +19,23 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from dataset_builder.predictions import Predictions
 from stg_model.evaluation.errors import UndefinedMetricError
+from stg_model.evaluation.measures import Case, Ratio, Scored, value_of
+from stg_model.evaluation.settings import EvaluationSettings
 from stg_model.evaluation.truth import VideoTruth
+
+
+def metrics(settings: EvaluationSettings) -> dict[str, str]:
+    """Return the name in JSON and the heading of each metric of this module."""
+    return {"iou_pointing": "IoU+Pointing", "iou_pointing_micro": "IoU+P. micro"}
+
+
+def score(case: Case) -> Scored:
+    """Score what one system says of every second; see `score_iou_pointing`."""
+    return _scored(_tallies(case.truths, case.predictions))
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,24 +95,48 @@ def score_iou_pointing(truths: Sequence[VideoTruth], predictions: Predictions) -
     Raises:
         UndefinedMetricError: the system names no actions or no places, or there are no boxes.
     """
-    if not predictions.seconds:
-        raise UndefinedMetricError("the predictions hold no second records")
-    if not predictions.points:
-        raise UndefinedMetricError("the predictions hold no point records")
-    tallies = [_tally(truth, predictions) for truth in truths]
+    tallies = _tallies(truths, predictions)
     videos = [ious for tally in tallies if (ious := tally.ious())]
-    if not videos:
-        raise UndefinedMetricError("no scored frame of the release has a box")
-    hits = sum(tally.hits.total() for tally in tallies)
-    union = sum(tally.union.total() for tally in tallies)
+    measures = _scored(tallies).measures
     return IouPointingScore(
-        macro=math.fsum(math.fsum(ious) / len(ious) for ious in videos) / len(videos),
-        micro=hits / union,
+        macro=value_of(measures["iou_pointing"], len(tallies)),
+        micro=value_of(measures["iou_pointing_micro"], len(tallies)),
         n_videos=len(videos),
         n_actions=sum(len(ious) for ious in videos),
         n_seconds=sum(tally.n_seconds for tally in tallies),
         n_ignored=sum(tally.n_ignored for tally in tallies),
         n_missing=sum(tally.n_missing for tally in tallies),
+    )
+
+
+def _tallies(truths: Sequence[VideoTruth], predictions: Predictions) -> list[_Tally]:
+    if not predictions.seconds:
+        raise UndefinedMetricError("the predictions hold no second records")
+    if not predictions.points:
+        raise UndefinedMetricError("the predictions hold no point records")
+    tallies = [_tally(truth, predictions) for truth in truths]
+    if not any(tally.ious() for tally in tallies):
+        raise UndefinedMetricError("no scored frame of the release has a box")
+    return tallies
+
+
+def _scored(tallies: Sequence[_Tally]) -> Scored:
+    ious = [tally.ious() for tally in tallies]
+    macro = Ratio(
+        np.array([math.fsum(mine) / len(mine) if mine else 0.0 for mine in ious]),
+        np.array([float(bool(mine)) for mine in ious]),
+    )
+    micro = Ratio(
+        np.array([float(tally.hits.total()) for tally in tallies]),
+        np.array([float(tally.union.total()) for tally in tallies]),
+    )
+    return Scored(
+        {"iou_pointing": macro, "iou_pointing_micro": micro},
+        {
+            "seconds_scored": sum(tally.n_seconds for tally in tallies),
+            "seconds_ignored": sum(tally.n_ignored for tally in tallies),
+            "seconds_without_record": sum(tally.n_missing for tally in tallies),
+        },
     )
 
 
