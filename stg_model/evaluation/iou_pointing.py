@@ -24,6 +24,7 @@ import numpy as np
 from dataset_builder.predictions import Predictions
 from stg_model.evaluation.errors import UndefinedMetricError
 from stg_model.evaluation.measures import Case, Ratio, Scored, value_of
+from stg_model.evaluation.pools import check_pool
 from stg_model.evaluation.settings import EvaluationSettings
 from stg_model.evaluation.truth import VideoTruth
 
@@ -35,6 +36,7 @@ def metrics(settings: EvaluationSettings) -> dict[str, str]:
 
 def score(case: Case) -> Scored:
     """Score what one system says of every second; see `score_iou_pointing`."""
+    check_pool(case)
     return _scored(_tallies(case.truths, case.predictions))
 
 

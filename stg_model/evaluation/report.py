@@ -7,7 +7,7 @@ system's predictions do not define is absent with its reason, never guessed.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from dataset_builder.errors import InputError
@@ -16,6 +16,7 @@ from dataset_builder.release import Release
 from stg_model.evaluation import iou_pointing, pointing, temporal
 from stg_model.evaluation.errors import UndefinedMetricError
 from stg_model.evaluation.measures import Case, Scored, value_of
+from stg_model.evaluation.pools import to_video_pools
 from stg_model.evaluation.settings import EvaluationSettings
 from stg_model.evaluation.truth import VideoTruth, read_truth
 
@@ -145,6 +146,9 @@ def evaluate(
 
 def _score(case: Case, kind: str) -> SystemReport:
     counts = _record_counts(case)
+    if case.settings.pool == "video":
+        predictions, anew = to_video_pools(case.truths, case.predictions)
+        case, counts = replace(case, predictions=predictions), counts | anew
     missing: dict[str, str] = {}
     parts: list[Scored] = []
     for scorer in SCORERS:
