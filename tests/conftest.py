@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ from dataset_builder.snapshot import AnswerRow, FrameRow, Snapshot, write_snapsh
 
 settings.register_profile("patient", deadline=None)  # a busy machine is no failing example
 settings.load_profile("patient")
+
 
 SHAPES = ((1280, 720), (640, 480), (720, 1280))
 PHRASES = ("crack egg", "pour oil", "sauté it", "flip pancake")
@@ -156,3 +158,20 @@ def snapshot_folder(tmp_path: Path) -> Path:
 def write_snapshot_folder() -> Callable[[Snapshot, Path], Path]:
     """Write a snapshot made in memory: `write_snapshot_folder(snapshot, path) -> path`."""
     return save_snapshot
+
+
+@pytest.fixture(autouse=True)
+def _normal_priority() -> Iterator[None]:
+    """Fail a test that leaves its process under another scheduling policy.
+
+    A library may take real-time priority as root. The servers and browsers of all later tests would
+    inherit it, and a thread that spins until one without it has run then takes the machine.
+    """
+    if not hasattr(os, "sched_getscheduler"):
+        yield
+        return
+    before = os.sched_getscheduler(0), os.sched_getparam(0)
+    yield
+    if (after := os.sched_getscheduler(0)) != before[0]:
+        os.sched_setscheduler(0, *before)
+        pytest.fail(f"the test left its process under scheduling policy {after}, not {before[0]}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -103,7 +104,10 @@ def coded_video(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Coded
         if key not in made:
             chosen = Recipe(**recipe)
             path = tmp_path_factory.mktemp("coded") / f"coded{chosen.suffix}"
-            made[key] = write_coded_video(path, times_s, chosen)
+            # As root SVT-AV1 gives the thread that calls it the highest real-time priority, which
+            # later tests' servers and browsers would inherit. This thread ends with the video.
+            with ThreadPoolExecutor(1) as pool:
+                made[key] = pool.submit(write_coded_video, path, times_s, chosen).result()
         return made[key]
 
     return make
