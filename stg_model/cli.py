@@ -73,6 +73,7 @@ def evaluate(
     from stg_model.baselines.trivial import trivial_baselines
     from stg_model.evaluation import EvaluationSettings
     from stg_model.evaluation import evaluate as score
+    from stg_model.evaluation.report_text import to_text
 
     if output and output.exists() and not force:
         raise OutputError(f"{output}: exists already; choose another place or pass --force")
@@ -86,7 +87,7 @@ def evaluate(
     if output:
         with tables.replaced_file(output) as temporary:
             temporary.write_text(tables.canonical_json(report.to_json()), encoding="utf-8")
-    click.echo(tables.compact_json(report.to_json()) if as_json else report.to_text())
+    click.echo(tables.compact_json(report.to_json()) if as_json else to_text(report))
 
 
 @main.command("render-world")

@@ -6,17 +6,18 @@ system's predictions do not define is absent with its reason, never guessed.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import replace
 
 from dataset_builder.errors import InputError
-from dataset_builder.predictions import Predictions, System
+from dataset_builder.predictions import Predictions
 from dataset_builder.release import Release
 from stg_model.evaluation import iou_pointing, pointing, temporal
 from stg_model.evaluation.errors import UndefinedMetricError
+from stg_model.evaluation.intervals import IntervalSettings, percentile_interval, replicates
 from stg_model.evaluation.measures import Case, Scored, value_of
 from stg_model.evaluation.pools import to_video_pools
+from stg_model.evaluation.results import Report, SystemReport
 from stg_model.evaluation.settings import EvaluationSettings
 from stg_model.evaluation.truth import VideoTruth, read_truth
 
@@ -29,99 +30,14 @@ def metrics_of(settings: EvaluationSettings) -> dict[str, str]:
     return {name: label for scorer in SCORERS for name, label in scorer.metrics(settings).items()}
 
 
-@dataclass(frozen=True, slots=True)
-class SystemReport:
-    """One row: what one system scored.
-
-    Attributes:
-        system: who predicted.
-        kind: `submitted` or `baseline`.
-        metrics: value of each of `metrics_of`, None where it is not defined.
-        missing: the reason for each None.
-        counts: what the values were taken over, and which records were left aside.
-        scored: measures, single actions and curves behind the values; not part of the JSON.
-    """
-
-    system: System
-    kind: str
-    metrics: Mapping[str, float | None]
-    missing: Mapping[str, str]
-    counts: Mapping[str, int]
-    scored: Scored = field(default_factory=lambda: Scored({}), compare=False, repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """The scores of some systems on one release under one set of rules.
-
-    `counts` says what of the release was scored.
-    """
-
-    release_name: str
-    release_version: str
-    release_digest: str
-    settings: EvaluationSettings
-    counts: Mapping[str, int]
-    systems: tuple[SystemReport, ...]
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the report as plain JSON values."""
-        return {
-            "release": {
-                "name": self.release_name,
-                "version": self.release_version,
-                "digest": self.release_digest,
-            },
-            "settings": asdict(self.settings),
-            "settings_digest": self.settings.digest,
-            "counts": dict(self.counts),
-            "systems": [
-                {
-                    "name": row.system.name,
-                    "kind": row.kind,
-                    "n_frames": self.counts["frames_with_box"],
-                    **row.metrics,
-                    "missing": dict(row.missing),
-                    "counts": dict(row.counts),
-                    "system": asdict(row.system),
-                }
-                for row in self.systems
-            ],
-        }
-
-    def to_text(self) -> str:
-        """Return the report as a table with its rules, counts and reasons, for a terminal."""
-        headings = metrics_of(self.settings)
-        cells = [["system", *headings.values()]]
-        for row in self.systems:
-            name = f"{row.system.name} (baseline)" if row.kind == "baseline" else row.system.name
-            values = (row.metrics[metric] for metric in headings)
-            cells.append([name, *("-" if v is None else f"{v:.4f}" for v in values)])
-        lines = [
-            f"release {self.release_name} {self.release_version}, sha256 {self.release_digest}",
-            f"scored: {_counts(self.counts)}",
-            "",
-            *_aligned(cells),
-            "",
-            f"rules, sha256 {self.settings.digest}:",
-            *(f"  {name} = {rule}" for name, rule in asdict(self.settings).items()),
-            "",
-        ]
-        for row in self.systems:
-            lines.append(f"{row.system.name}: {_counts(row.counts)}")
-            for reason in dict.fromkeys(row.missing.values()):
-                absent = [headings[name] for name, why in row.missing.items() if why == reason]
-                lines.append(f"  no {', '.join(absent)}: {reason}")
-        return "\n".join(lines)
-
-
 def evaluate(
     release: Release,
     predictions: Predictions,
     settings: EvaluationSettings | None = None,
     baselines: Sequence[Predictions] = (),
+    intervals: IntervalSettings | None = None,
 ) -> Report:
-    """Score a system, and baselines beside it, on a release.
+    """Score a system, and baselines beside it, on a release; `intervals` says how to make them.
 
     Records of videos that are not scored, and of seconds past a video's end, are left aside and
     counted.
@@ -132,16 +48,28 @@ def evaluate(
     settings = settings or EvaluationSettings()
     truths = read_truth(release, settings.clips)
     systems = [(predictions, "submitted"), *((baseline, "baseline") for baseline in baselines)]
+    rows = [_score(Case(truths, release.actions, found, settings), kind) for found, kind in systems]
     return Report(
         release_name=release.name,
         release_version=release.version,
         release_digest=release.digest,
         settings=settings,
+        headings=metrics_of(settings),
         counts=_truth_counts(truths),
-        systems=tuple(
-            _score(Case(truths, release.actions, found, settings), kind) for found, kind in systems
-        ),
+        systems=tuple(with_intervals(row, len(truths), intervals) for row in rows),
+        intervals=intervals,
     )
+
+
+def with_intervals(
+    row: SystemReport, n_videos: int, settings: IntervalSettings | None
+) -> SystemReport:
+    """Return the row with the intervals of its metrics, taken over resampled videos."""
+    if settings is None:
+        return row
+    values = replicates(row.scored.measures, n_videos, settings, row.system.name)
+    found = {name: percentile_interval(values[name], settings.level) for name in values}
+    return replace(row, intervals=found, replicates=values)
 
 
 def _score(case: Case, kind: str) -> SystemReport:
@@ -203,20 +131,3 @@ def _record_counts(case: Case) -> dict[str, int]:
         "records_past_the_end": sum(second >= n_seconds.get(v, second + 1) for v, second in keys),
         "records_of_unknown_actions": sum(action_id not in action_ids for action_id in named),
     }
-
-
-def _counts(counts: Mapping[str, int]) -> str:
-    """Return the counts as text, without those that are zero."""
-    return ", ".join(f"{name.replace('_', ' ')} {n:,}" for name, n in counts.items() if n)
-
-
-def _aligned(cells: Sequence[Sequence[str]]) -> list[str]:
-    """Return the rows of a table: first column to the left, the others to the right."""
-    widths = [max(len(row[i]) for row in cells) for i in range(len(cells[0]))]
-    return [
-        "  ".join(
-            cell.rjust(width) if i else cell.ljust(width)
-            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in cells
-    ]

@@ -12,6 +12,7 @@ from dataset_builder.geometry import Box
 from dataset_builder.predictions import Predictions, System, read_predictions, write_predictions
 from stg_model.evaluation import EvaluationSettings, evaluate
 from stg_model.evaluation.report import metrics_of
+from stg_model.evaluation.report_text import to_text
 
 METRICS = metrics_of(EvaluationSettings())
 BOX = Box(0.2, 0.2, 0.4, 0.4)
@@ -155,7 +156,7 @@ def test_the_json_holds_what_consumers_read(two_videos, right):
 def test_the_table_is_aligned_and_names_rules_counts_and_reasons(two_videos, right):
     middle = replace(right, system=System("middle of the frame"), seconds={})
     report = evaluate(replace(two_videos, digest="d" * 64), right, baselines=[middle])
-    lines = report.to_text().splitlines()
+    lines = to_text(report).splitlines()
     assert lines[0] == f"release small 1.0.0, sha256 {'d' * 64}"
     assert f"rules, sha256 {report.settings.digest}:" in lines
     assert "  point_in_box = closed" in lines
