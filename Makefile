@@ -46,7 +46,7 @@ test: system-packages $(STAMP)
 # keeps the figures as JSON lines), then thousands of random orders of acts and of API requests.
 soak: system-packages $(STAMP)
 	@$(BIN)/python -m tests.faults --kills $(KILLS) $(if $(OUT),--out $(OUT))
-	@ANNOT_SOAK=1 $(BIN)/python -m pytest tests/annot_server/test_stateful.py \
+	@ANNOT_SOAK=1 $(BIN)/python -m pytest --timeout 0 tests/annot_server/test_stateful.py \
 	  tests/annot_server/test_stateful_threads.py tests/annot_server/security/test_contract.py
 
 # As root the two system packages that the tests drive are installed where they are missing;
