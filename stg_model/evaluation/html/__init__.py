@@ -1,0 +1,1 @@
+"""One HTML file that shows an evaluation: numbers, curves, timelines and frames (`page`)."""
