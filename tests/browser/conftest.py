@@ -34,6 +34,25 @@ from annot_server.audit import audit
 from annot_server.cli import main
 from annot_server.database import Database, open_engine
 
+NOT_NEEDED = (
+    # What playwright turns off: the last list alone counts.
+    "AimEnabled",
+    "AvoidCorsURLLoaderRestartOnRedirect",
+    "AvoidUnnecessaryBeforeUnloadCheckSync",
+    "DestroyProfileOnBrowserClose",
+    "HttpsFirstBalancedModeAutoEnable",
+    "HttpsUpgrades",
+    "LensOverlay",
+    "MediaRouter",
+    "NetworkTimeServiceQuerying",
+    "OptimizationHints",
+    "PaintHolding",
+    "PreconnectToSearch",
+    "ThirdPartyStoragePartitioning",
+    # The address bar's lists are pages of their own, loaded anew for every tab: a third of its cost.
+    "WebUIOmniboxAimPopup",
+    "WebUIOmniboxPopup",
+)
 CHROMIUM_FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -43,6 +62,7 @@ CHROMIUM_FLAGS = [
     "--disable-component-update",
     "--disable-sync",
     "--disable-dev-shm-usage",
+    f"--disable-features={','.join(NOT_NEEDED)}",
 ]
 SCENES = {
     # video: (width, height, seconds, action); the clips are handed out in this order

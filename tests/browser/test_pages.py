@@ -33,6 +33,12 @@ def test_an_invite_link_says_what_happens_and_works_once(server, page, browser):
     elsewhere.goto(link)
     expect(elsewhere.get_by_role("heading", name="This link has been used")).to_be_visible()
     elsewhere.close()
+    # Signed in, but no longer the browser that used the link a moment ago.
+    page.context.clear_cookies(name="annot-mark")
+    page.goto(link)
+    expect(page.get_by_role("heading", name="This link has been used")).to_be_visible()
+    page.get_by_role("link", name="Go on").click()
+    expect(page.locator("#frame")).to_be_visible()
 
 
 def test_an_unknown_link_and_no_sign_in_are_explained(server, page):
