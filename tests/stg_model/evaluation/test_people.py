@@ -37,7 +37,7 @@ def crowd_release(
     """
     video_ids = sorted({video_id for video_id, _ in frames})
     clips = [
-        Clip(f"{v}-{action}", v, action, segment, is_benchmark=v not in unscored)
+        Clip(f"{v}-{action}", v, action, segment, is_benchmark=f"{v}-{action}" not in unscored)
         for v in video_ids
         for action, segment in (("cut", Segment(0, 5)), ("stir", Segment(5, 10)))
     ]
@@ -149,8 +149,8 @@ def test_measures_hold_each_video_so_that_videos_can_be_drawn_anew():
 
 
 def test_only_scored_clips_count():
-    frames = {("a", 0): [CENTRE] * 4, ("b", 0): [CENTRE] * 4 + [None] * 4}
-    release = crowd_release(frames, unscored=("b",))
+    frames = {("v", 0): [CENTRE] * 4, ("v", 7): [CENTRE] * 4 + [None] * 4}
+    release = crowd_release(frames, unscored=("v-stir",))
     assert report_of(release).metrics["pointing"] == 1
     rules = EvaluationSettings(clips="all")
     assert report_of(release, rules, "all").metrics["pointing"] == 0.75
