@@ -45,9 +45,21 @@ def evaluate(
     Raises:
         InputError: the release has nothing to score, or none of a system's records is about it.
     """
+    return evaluate_all(release, [predictions], settings, baselines, intervals)
+
+
+def evaluate_all(
+    release: Release,
+    submitted: Sequence[Predictions],
+    settings: EvaluationSettings | None = None,
+    baselines: Sequence[Predictions] = (),
+    intervals: IntervalSettings | None = None,
+) -> Report:
+    """Score several systems, and baselines beside them, on a release; see `evaluate`."""
     settings = settings or EvaluationSettings()
     truths = read_truth(release, settings.clips)
-    systems = [(predictions, "submitted"), *((baseline, "baseline") for baseline in baselines)]
+    systems = [(found, "submitted") for found in submitted]
+    systems += [(found, "baseline") for found in baselines]
     rows = [_score(Case(truths, release.actions, found, settings), kind) for found, kind in systems]
     return Report(
         release_name=release.name,
@@ -56,12 +68,12 @@ def evaluate(
         settings=settings,
         headings=metrics_of(settings),
         counts=_truth_counts(truths),
-        systems=tuple(with_intervals(row, len(truths), intervals) for row in rows),
+        systems=tuple(_with_intervals(row, len(truths), intervals) for row in rows),
         intervals=intervals,
     )
 
 
-def with_intervals(
+def _with_intervals(
     row: SystemReport, n_videos: int, settings: IntervalSettings | None
 ) -> SystemReport:
     """Return the row with the intervals of its metrics, taken over resampled videos."""
@@ -94,8 +106,18 @@ def _score(case: Case, kind: str) -> SystemReport:
         name: value_of(whole.measures[name], len(case.truths)) if name in whole.measures else None
         for name in metrics_of(case.settings)
     }
-    system = case.predictions.system
-    return SystemReport(system, kind, metrics, missing, counts | dict(whole.counts), whole)
+    return SystemReport(
+        system=case.predictions.system,
+        kind=kind,
+        metrics=metrics,
+        missing=missing,
+        counts=counts | dict(whole.counts),
+        n_actions={
+            name: sum(value is not None for value in values.values())
+            for name, values in whole.per_action.items()
+        },
+        scored=whole,
+    )
 
 
 def _truth_counts(truths: Sequence[VideoTruth]) -> dict[str, int]:
@@ -103,6 +125,7 @@ def _truth_counts(truths: Sequence[VideoTruth]) -> dict[str, int]:
     n_boxes = sum(len(clip.boxes) for clip in clips)
     return {
         "videos": len(truths),
+        "actions": len({clip.action_id for clip in clips}),
         "clips": len(clips),
         "seconds": sum(truth.n_seconds for truth in truths),
         "frames_with_box": n_boxes,

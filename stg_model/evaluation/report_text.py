@@ -1,37 +1,187 @@
-"""A report as a table for a terminal, with its rules, counts and reasons."""
+"""A report as tables for a terminal, 100 columns wide, with its rules, counts and reasons.
+
+Metrics are rows, systems are columns with their intervals; systems that do not fit beside each
+other go on in a block below.
+"""
 
 from __future__ import annotations
 
+import itertools
+import textwrap
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 
-from stg_model.evaluation.results import Report
+from stg_model.evaluation.comparison import Comparison, Difference
+from stg_model.evaluation.intervals import Interval, IntervalSettings
+from stg_model.evaluation.results import Report, SystemReport, grouped, rule_text
+from stg_model.evaluation.settings import EvaluationSettings
+
+WIDTH = 100
+NAME_WIDTH = 22
+"""Longer names of systems go on in a line below."""
+
+TOO_FEW = "[-]"
 
 
-def to_text(report: Report) -> str:
-    """Return the report as a table with its rules, counts and reasons, for a terminal."""
-    headings = report.headings
-    cells = [["system", *headings.values()]]
-    for row in report.systems:
-        name = f"{row.system.name} (baseline)" if row.kind == "baseline" else row.system.name
-        values = (row.metrics[metric] for metric in headings)
-        cells.append([name, *("-" if v is None else f"{v:.4f}" for v in values)])
+@dataclass(frozen=True, slots=True)
+class _Column:
+    """One column of a table: its heading in lines, and a cell for each metric that has one."""
+
+    heading: Sequence[str]
+    cells: Mapping[str, str]
+
+    @property
+    def width(self) -> int:
+        """Return the width of its widest line."""
+        return max(map(len, [*self.heading, *self.cells.values()]))
+
+
+def to_text(found: Report | Comparison) -> str:
+    """Return a report, or a comparison with its differences and notes, for a terminal."""
+    whole = found if isinstance(found, Comparison) else Comparison(found)
+    report = whole.report
     lines = [
         f"release {report.release_name} {report.release_version}, sha256 {report.release_digest}",
-        f"scored: {_counts(report.counts)}",
+        *_wrapped(f"scored: {_counts(report.counts)}"),
+        "All metrics lie in 0..1; more is better.",
+        *_interval_lines(report.intervals),
         "",
-        *_aligned(cells),
-        "",
-        f"rules, sha256 {report.settings.digest}:",
-        *(f"  {name} = {rule}" for name, rule in asdict(report.settings).items()),
+        *_blocks(report.headings, [_n_actions(report), *map(_system, report.systems)]),
         "",
     ]
+    if whole.differences:
+        lines += [*_difference_lines(report, whole.differences), ""]
+    if any(TOO_FEW in line for line in lines):
+        lines += [f"{TOO_FEW}: too few videos define the metric for an interval", ""]
+    lines += [*_rule_lines(report.settings), ""]
     for row in report.systems:
-        lines.append(f"{row.system.name}: {_counts(row.counts)}")
-        for reason in dict.fromkeys(row.missing.values()):
-            absent = [headings[name] for name, why in row.missing.items() if why == reason]
-            lines.append(f"  no {', '.join(absent)}: {reason}")
+        lines += _row_lines(row, report.headings)
+    lines += [line for note in whole.notes for line in _wrapped(note)]
     return "\n".join(lines)
+
+
+def _interval_lines(intervals: IntervalSettings | None) -> list[str]:
+    if intervals is None:
+        return []
+    return [
+        f"In brackets: {intervals.level:.0%} intervals over {intervals.replicates:,} resamplings "
+        f"of the videos, seed {intervals.seed}."
+    ]
+
+
+def _n_actions(report: Report) -> _Column:
+    """Return how many actions each metric has something to find for."""
+    cells = {name: f"{n:,}" for row in report.systems for name, n in row.n_actions.items()}
+    return _Column(["actions"], cells)
+
+
+def _system(row: SystemReport) -> _Column:
+    heading = textwrap.wrap(row.system.name, NAME_WIDTH) or [""]
+    if row.kind != "submitted":
+        heading.append(f"({row.kind})")
+    cells = {
+        name: "-" if value is None else f"{value:.4f}{_ends(row.intervals, name)}"
+        for name, value in row.metrics.items()
+    }
+    return _Column(heading, cells)
+
+
+def _ends(intervals: Mapping[str, Interval | None], name: str) -> str:
+    """Return the interval as it stands behind a value."""
+    if name not in intervals:
+        return ""
+    found = intervals[name]
+    return f" {TOO_FEW:^12}" if found is None else f" [{_short(found.low)}, {_short(found.high)}]"
+
+
+def _short(value: float, sign: str = "") -> str:
+    """Return a share in four characters, without the 0 before the point: .091, 1.00.
+
+    >>> _short(0.0912), _short(0.99996), _short(-0.25, "+")
+    ('.091', '1.00', '-.250')
+    """
+    rounded = f"{value:{sign}.3f}"
+    return rounded.replace("0.", ".", 1) if abs(value) < 0.9995 else rounded[:-1]
+
+
+def _difference_lines(report: Report, differences: Sequence[Difference]) -> list[str]:
+    columns: dict[str, dict[str, str]] = {}
+    for found in differences:
+        cell = f"{found.value:+.4f}"
+        if report.intervals:
+            cell += f" {TOO_FEW:^14}"
+        if found.interval and found.p_value is not None:
+            ends = f"[{_short(found.interval.low, '+')}, {_short(found.interval.high, '+')}]"
+            cell = f"{found.value:+.4f} {ends} p {_short(found.p_value)}"
+        columns.setdefault(found.second, {})[found.metric] = cell
+    return [
+        f"{differences[0].first}: by how much it scores above each other row, on the same videos",
+        "",
+        *_blocks(
+            report.headings,
+            [_Column(textwrap.wrap(name, NAME_WIDTH), cells) for name, cells in columns.items()],
+        ),
+    ]
+
+
+def _blocks(headings: Mapping[str, str], columns: Sequence[_Column]) -> list[str]:
+    """Return tables with the metrics as grouped rows; each holds as many columns as fit."""
+    names = max(map(len, headings.values())) + 2
+    lines: list[str] = []
+    block: list[_Column] = []
+    for column in columns:
+        if block and names + sum(c.width + 2 for c in [*block, column]) > WIDTH:
+            lines += [*_block(headings, block, names), ""]
+            block = []
+        block.append(column)
+    return lines + _block(headings, block, names)
+
+
+def _block(headings: Mapping[str, str], columns: Sequence[_Column], names: int) -> list[str]:
+    height = max(len(column.heading) for column in columns)
+    tops = [[*[""] * (height - len(c.heading)), *c.heading] for c in columns]
+    lines = [_line("", [top[i] for top in tops], columns, names) for i in range(height)]
+    for title, metrics in grouped(headings):
+        lines.append(title)
+        lines += [
+            _line(f"  {headings[m]}", [c.cells.get(m, "-") for c in columns], columns, names)
+            for m in metrics
+        ]
+    return lines
+
+
+def _line(label: str, cells: Sequence[str], columns: Sequence[_Column], names: int) -> str:
+    """Return one line: cells of the columns' widths, to the left, as headings stand."""
+    parts = [cell.ljust(c.width) for cell, c in zip(cells, columns, strict=True)]
+    return "  ".join([label.ljust(names), *parts]).rstrip()
+
+
+def _rule_lines(settings: EvaluationSettings) -> list[str]:
+    """Return the rules in two columns, those that were changed with a star."""
+    usual = asdict(EvaluationSettings())
+    cells = [
+        f"{'*' if value != usual[name] else ' '} {name} = {rule_text(value)}"
+        for name, value in asdict(settings).items()
+    ]
+    half = (len(cells) + 1) // 2
+    pairs = itertools.zip_longest(cells[:half], cells[half:], fillvalue="")
+    return [
+        f"rules, sha256 {settings.digest} (* not the default):",
+        *(f"{left:<{WIDTH // 2}}{right}".rstrip() for left, right in pairs),
+    ]
+
+
+def _row_lines(row: SystemReport, headings: Mapping[str, str]) -> list[str]:
+    """Return what a row stands on, and why it lacks what it lacks."""
+    lines = _wrapped(f"{row.system.name}: {_counts(row.counts)}")
+    for reason in dict.fromkeys(row.missing.values()):
+        absent = {name: text for name, text in headings.items() if row.missing.get(name) == reason}
+        parts = []
+        for title, names in grouped(headings):
+            mine = [name for name in names if name in absent]
+            parts += [f"'{title}'"] if mine == names else [headings[name] for name in mine]
+        lines += _wrapped(f"no {', '.join(parts)}: {reason}", "  ")
+    return lines
 
 
 def _counts(counts: Mapping[str, int]) -> str:
@@ -39,13 +189,11 @@ def _counts(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{name.replace('_', ' ')} {n:,}" for name, n in counts.items() if n)
 
 
-def _aligned(cells: Sequence[Sequence[str]]) -> list[str]:
-    """Return the rows of a table: first column to the left, the others to the right."""
-    widths = [max(len(row[i]) for row in cells) for i in range(len(cells[0]))]
-    return [
-        "  ".join(
-            cell.rjust(width) if i else cell.ljust(width)
-            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in cells
-    ]
+def _wrapped(text: str, indent: str = "") -> list[str]:
+    return textwrap.wrap(
+        text,
+        WIDTH,
+        initial_indent=indent,
+        subsequent_indent=indent + "    ",
+        break_long_words=False,
+    )

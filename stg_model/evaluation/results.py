@@ -7,15 +7,27 @@ without their predictions (`comparison.tabulate`).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
 from typing import Any
 
+from dataset_builder import json_fields, tables
+from dataset_builder.errors import InputError
 from dataset_builder.predictions import System
 from stg_model.evaluation.intervals import Interval, IntervalSettings
 from stg_model.evaluation.measures import Floats, Scored
 from stg_model.evaluation.settings import EvaluationSettings
 
-KINDS = ("submitted", "baseline", "people")
+GROUPS = (
+    ("where, given the action and the second", ("pointing", "frame_iou_share", "spatial_map")),
+    ("when, given the order of the actions", ("temporal_iou", "temporal_iod", "mof")),
+    (
+        "what, where and when",
+        ("iou_pointing", "iou_pointing_micro", "video_map_volume", "video_map_act"),
+    ),
+    ("where in the video, given the action", ("m_tiou", "m_viou", "viou", "gt_viou")),
+)
+"""The metrics by what they ask of a system, by their names without `@threshold`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +40,7 @@ class SystemReport:
         metrics: value of each of `metrics_of`, None where it is not defined.
         missing: the reason for each None.
         counts: what the values were taken over, and which records were left aside.
+        n_actions: by metric, how many actions have something to find, where that is known.
         scored: measures, single actions and curves behind the values; not part of the JSON.
         intervals: by metric, None where too few videos define it; empty where none were asked for.
         replicates: by metric, its values over the resampled videos, (R,); not part of the JSON.
@@ -38,6 +51,7 @@ class SystemReport:
     metrics: Mapping[str, float | None]
     missing: Mapping[str, str]
     counts: Mapping[str, int]
+    n_actions: Mapping[str, int] = field(default_factory=dict)
     scored: Scored = field(default_factory=lambda: Scored({}), compare=False, repr=False)
     intervals: Mapping[str, Interval | None] = field(default_factory=dict)
     replicates: Mapping[str, Floats] = field(default_factory=dict, compare=False, repr=False)
@@ -78,7 +92,7 @@ class Report:
             "settings": asdict(self.settings),
             "settings_digest": self.settings.digest,
             "intervals": self.intervals and asdict(self.intervals),
-            "headings": dict(self.headings),
+            "metrics": [{"name": n, "heading": text} for n, text in self.headings.items()],
             "counts": dict(self.counts),
             "systems": [
                 {
@@ -90,6 +104,7 @@ class Report:
                         name: found and [found.low, found.high]
                         for name, found in row.intervals.items()
                     },
+                    "n_actions": dict(row.n_actions),
                     "missing": dict(row.missing),
                     "counts": dict(row.counts),
                     "system": asdict(row.system),
@@ -97,3 +112,86 @@ class Report:
                 for row in self.systems
             ],
         }
+
+
+def grouped(headings: Mapping[str, str]) -> list[tuple[str, list[str]]]:
+    """Return the metrics by group, each group by its title; names of no group come last."""
+    left = list(headings)
+    found = []
+    for title, families in GROUPS:
+        mine = [name for family in families for name in left if name.split("@")[0] == family]
+        found.append((title, mine))
+        left = [name for name in left if name not in mine]
+    return [(title, names) for title, names in [*found, ("other", left)] if names]
+
+
+def rule_text(value: object) -> str:
+    """Return the value of a setting as people write it: thresholds between commas."""
+    return ",".join(f"{v:g}" for v in value) if isinstance(value, tuple) else str(value)
+
+
+def read_report(path: Path) -> Report:
+    """Read a report that was written as JSON.
+
+    Raises:
+        InputError: it is no report, or one made by another version of the rules.
+    """
+    found = tables.read_json(path)
+    try:
+        if not isinstance(found, dict) or not {"systems", "settings_digest"} <= found.keys():
+            raise InputError("expected the JSON report that stg-model evaluate --output writes")
+        return _report_from(found)
+    except (InputError, TypeError, KeyError) as error:
+        raise InputError(f"{path}: {error}") from error
+
+
+def _report_from(found: dict[str, Any]) -> Report:
+    release = json_fields.field(found, "release", dict)
+    settings = _settings_from(json_fields.field(found, "settings", dict))
+    if settings.digest != found["settings_digest"]:
+        raise InputError("settings_digest is not that of its settings; evaluate again")
+    intervals = found.get("intervals")
+    metrics = json_fields.field(found, "metrics", list)
+    headings = {entry["name"]: str(entry["heading"]) for entry in metrics}
+    return Report(
+        release_name=json_fields.field(release, "name", str),
+        release_version=json_fields.field(release, "version", str),
+        release_digest=json_fields.field(release, "digest", str),
+        settings=settings,
+        headings=headings,
+        counts=json_fields.field(found, "counts", dict),
+        systems=tuple(
+            _row_from(row, headings) for row in json_fields.field(found, "systems", list)
+        ),
+        intervals=IntervalSettings(**intervals) if intervals else None,
+    )
+
+
+def _settings_from(found: dict[str, Any]) -> EvaluationSettings:
+    known = {f.name for f in fields(EvaluationSettings)}
+    if found.keys() != known:
+        names = ", ".join(sorted(found.keys() ^ known))
+        raise InputError(f"made by another version of the rules ({names}); evaluate again")
+    values: dict[str, Any] = {
+        name: tuple(v) if isinstance(v, list) else v for name, v in found.items()
+    }
+    return EvaluationSettings(**values)
+
+
+def _row_from(row: dict[str, Any], headings: Mapping[str, str]) -> SystemReport:
+    metrics = {name: row[name] for name in headings}
+    for name, value in metrics.items():
+        if value is not None:
+            json_fields.number(value, name)
+    return SystemReport(
+        system=System(**json_fields.field(row, "system", dict)),
+        kind=json_fields.field(row, "kind", str),
+        metrics=metrics,
+        missing=json_fields.field(row, "missing", dict),
+        counts=json_fields.field(row, "counts", dict),
+        n_actions=json_fields.field(row, "n_actions", dict),
+        intervals={
+            name: ends and Interval(*json_fields.numbers(row["intervals"], name, 2))
+            for name, ends in json_fields.field(row, "intervals", dict).items()
+        },
+    )
