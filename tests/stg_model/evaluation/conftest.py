@@ -9,7 +9,13 @@ import pytest
 
 from dataset_builder.domain import Action, Clip, Segment, Video, frame_seconds
 from dataset_builder.geometry import Box
-from dataset_builder.predictions import PointPrediction, Predictions, SecondPrediction, System
+from dataset_builder.predictions import (
+    PointPrediction,
+    Predictions,
+    SecondPrediction,
+    System,
+    TubePrediction,
+)
 from dataset_builder.release import Consensus, Release, tubes_of
 
 BOX = Box(0.2, 0.2, 0.4, 0.4)
@@ -65,8 +71,15 @@ def perfect(release: Release) -> Predictions:
     for (clip_id, second), box in release.boxes.items():
         clip = next(c for c in release.clips if c.clip_id == clip_id)
         key = (clip.video_id, second, clip.action_id)
-        points[key] = PointPrediction(*key, box.centre)
-    return Predictions(System("perfect"), seconds, points)
+        points[key] = PointPrediction(*key, box.centre, box, 1.0)
+    tubes = []
+    for clip in release.clips:
+        known = {
+            second: b for (clip_id, second), b in release.boxes.items() if clip_id == clip.clip_id
+        }
+        boxes = {second: known.get(second, BOX) for second in frame_seconds(clip.segment)[0]}
+        tubes.append(TubePrediction(clip.video_id, clip.action_id, 1.0, boxes, clip.clip_id))
+    return Predictions(System("perfect"), seconds, points, tuple(tubes))
 
 
 @pytest.fixture(scope="session")
