@@ -17,15 +17,26 @@ from markupsafe import Markup
 from dataset_builder import tables
 from dataset_builder.predictions import Predictions
 from dataset_builder.release import Release
-from stg_model.evaluation.html import headline
+from stg_model.evaluation.html import headline, rules
+from stg_model.evaluation.html.actions import action_tables, phrases
+from stg_model.evaluation.html.cases import case_sets
+from stg_model.evaluation.html.curves import curve_sets
+from stg_model.evaluation.html.drawing import draw_sets
+from stg_model.evaluation.html.pictures import Pictures
 from stg_model.evaluation.html.systems import page_systems
+from stg_model.evaluation.html.timelines import timelines
 from stg_model.evaluation.results import Report
+from stg_model.evaluation.truth import read_truth, true_boxes
 
 TEMPLATES = Path(__file__).parent / "templates"
 
 
 def write_page(
-    path: Path, report: Report, release: Release, predictions: Sequence[Predictions]
+    path: Path,
+    report: Report,
+    release: Release,
+    predictions: Sequence[Predictions],
+    pictures: Pictures | None = None,
 ) -> None:
     """Write the page of an evaluation.
 
@@ -34,33 +45,53 @@ def write_page(
         report: the scores of all systems.
         release: what was scored on.
         predictions: of the report's submitted systems, in the order of its rows.
+        pictures: of the frames; plain frames are drawn where it is None.
 
     Raises:
+        InputError: a picture or heatmap cannot be read.
         ValueError: the predictions are not those of the report's submitted systems.
     """
-    text = render(report, release, predictions)
+    text = render(report, release, predictions, pictures)
     with tables.replaced_file(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
 
-def render(report: Report, release: Release, predictions: Sequence[Predictions]) -> str:
+def render(
+    report: Report,
+    release: Release,
+    predictions: Sequence[Predictions],
+    pictures: Pictures | None = None,
+) -> str:
     """Return the page as text; see `write_page`."""
     systems = page_systems(report, predictions)
+    submitted = [system for system in systems if system.predictions is not None]
+    truths = read_truth(release, report.settings.clips)
+    names = phrases(release.actions)
+    cases = case_sets(true_boxes(truths), submitted, release.videos)
+    frame_sets, gallery = draw_sets(cases, submitted, release.videos, names, pictures)
     style, script = (
         (TEMPLATES / name).read_text(encoding="utf-8") for name in ("page.css", "page.js")
     )
-    return (
-        _environment()
-        .get_template("page.html")
-        .render(
-            report=report,
-            release=release,
-            systems=systems,
-            groups=headline.groups(report, systems),
-            style=Markup(style),
-            script=Markup(script),
-            policy=_policy(style, script),
-        )
+    template = _environment().get_template("page.html")
+    return template.render(
+        report=report,
+        systems=systems,
+        submitted=submitted,
+        groups=headline.groups(report, systems),
+        action_tables=action_tables(report, systems, truths, release.actions),
+        curve_sets=curve_sets(report, systems, release.actions),
+        timelines=timelines(report, systems, truths, names),
+        frame_sets=frame_sets,
+        gallery=gallery,
+        rules=rules.rules(report.settings),
+        truth_counts=rules.counts(report.counts),
+        described=rules.described(submitted),
+        accounts=[
+            (s, rules.counts(s.row.counts), rules.reasons(s, report.headings)) for s in systems
+        ],
+        style=Markup(style),
+        script=Markup(script),
+        policy=_policy(style, script),
     )
 
 

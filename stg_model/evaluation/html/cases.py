@@ -1,0 +1,131 @@
+"""Which frames the page shows, and what each system says of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from dataset_builder.domain import Video
+from dataset_builder.geometry import Box, box_iou, distance
+from dataset_builder.predictions import PointPrediction
+from stg_model.evaluation.html.systems import PageSystem
+from stg_model.evaluation.truth import PointKey
+
+N_EVEN = 6
+"""Frames shown whatever the systems say of them."""
+
+N_EXTREME = 3
+"""Best and worst frames of each submitted system."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What one system says of one frame, and how far it is from the truth.
+
+    Attributes:
+        record: None where the system has no point there.
+        is_hit: its point lies in the box.
+        iou: of its box and the true one, None where it has no box.
+        distance: from its point to the middle of the true box, as a fraction of the diagonal.
+    """
+
+    record: PointPrediction | None
+    is_hit: bool
+    iou: float | None
+    distance: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class FrameCase:
+    """One frame with a box: key, true box, and the answers in the order of the systems."""
+
+    key: PointKey
+    box: Box
+    answers: tuple[Answer, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CaseSet:
+    """Frames that are shown together, and how they were chosen."""
+
+    title: str
+    chosen: str
+    cases: tuple[FrameCase, ...]
+
+
+def case_sets(
+    boxes: Sequence[tuple[PointKey, Box]],
+    systems: Sequence[PageSystem],
+    videos: Sequence[Video],
+) -> list[CaseSet]:
+    """Return frames at even distances, then the best and the worst of each system.
+
+    Args:
+        boxes: the true boxes of the scored frames.
+        systems: those with predictions.
+        videos: the release's, for the shape of a frame.
+    """
+    shapes = {video.video_id: (video.width, video.height) for video in videos}
+    cases = [
+        FrameCase(key, box, tuple(answer(system, key, box, shapes[key[0]]) for system in systems))
+        for key, box in sorted(boxes, key=lambda pair: pair[0])
+    ]
+    n_even = min(N_EVEN, len(cases))
+    even = tuple(cases[(2 * n + 1) * len(cases) // (2 * n_even)] for n in range(n_even))
+    sets = [
+        CaseSet(
+            "A look at the frames",
+            f"{n_even} of the {len(cases):,} frames with a box, at even distances in the order of "
+            "video and second, whatever the systems say of them.",
+            even,
+        )
+    ]
+    for index, system in enumerate(systems):
+        sets += _extremes(index, system.name, cases)
+    return [found for found in sets if found.cases]
+
+
+def answer(system: PageSystem, key: PointKey, box: Box, shape: tuple[int, int]) -> Answer:
+    """Return what a system says of a frame; `shape` is the frame's width and height."""
+    points = system.predictions.points if system.predictions else {}
+    record = points.get(key)
+    if record is None:
+        return Answer(None, False, None, None)
+    return Answer(
+        record,
+        box.contains(record.point),
+        None if record.box is None else box_iou(record.box, box),
+        distance(record.point, box.centre, *shape),
+    )
+
+
+def _extremes(index: int, name: str, cases: Sequence[FrameCase]) -> list[CaseSet]:
+    """Return the frames that a system places best and worst, each of another clip's action."""
+    said = [case for case in cases if case.answers[index].record is not None]
+    has_boxes = any(case.answers[index].iou is not None for case in said)
+    measure = "by the IoU of the boxes" if has_boxes else "by the distance to the box's middle"
+    order = sorted(said, key=lambda case: _place(case.answers[index]))
+    worst = _of_different_actions(order[::-1])
+    best = _of_different_actions([case for case in order if case not in worst])
+    how = (
+        f"{measure}, then by the distance of the point; one frame of an action in a video, among "
+        f"the {len(said):,} frames for which the system has a point."
+    )
+    return [
+        CaseSet(f"Best of {name}", f"Chosen {how}", best),
+        CaseSet(f"Worst of {name}", f"Chosen {how}", worst),
+    ]
+
+
+def _place(found: Answer) -> tuple[float, float]:
+    """Return what ranks an answer, the best first."""
+    assert found.distance is not None
+    return -(found.iou or 0.0), found.distance
+
+
+def _of_different_actions(order: Sequence[FrameCase]) -> tuple[FrameCase, ...]:
+    """Return the first `N_EXTREME` frames, one of each action in each video."""
+    first: dict[tuple[str, str], FrameCase] = {}
+    for case in order:
+        first.setdefault((case.key[0], case.key[2]), case)
+    return tuple(first.values())[:N_EXTREME]
