@@ -49,7 +49,7 @@ NOT_NEEDED = (
     "PaintHolding",
     "PreconnectToSearch",
     "ThirdPartyStoragePartitioning",
-    # The address bar's lists are pages of their own, loaded anew for every tab: a third of its cost.
+    # The address bar's lists are pages of their own, loaded anew for every tab.
     "WebUIOmniboxAimPopup",
     "WebUIOmniboxPopup",
 )

@@ -15,6 +15,7 @@ from annot_server import passwords
 from annot_server.cli import main
 from annot_server.models import Person
 from annot_server.server import Server
+from tests.annot_server.people.visits import PID, entry
 
 PASSWORD = "a horse in the soup"
 
@@ -90,3 +91,16 @@ def in_database(server: Server, statement) -> list:
     with server.database.read() as session:
         assert isinstance(session, Session)
         return list(session.execute(statement))
+
+
+@pytest.fixture
+def begin(app: Flask) -> Callable[..., FlaskClient]:
+    """Return a function that begins a panel's submission in a new browser."""
+
+    def begin(submission: str = "s1", pid: str = PID) -> FlaskClient:
+        client = app.test_client()
+        answer = client.post(entry(submission, pid))
+        assert (answer.status_code, answer.headers["Location"]) == (303, "/")
+        return client
+
+    return begin

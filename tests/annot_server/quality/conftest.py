@@ -13,6 +13,7 @@ from sqlalchemy import select
 from annot_server.models import Clip, Frame
 from annot_server.quality.gold_import import GoldReport, import_gold
 from annot_server.server import Server
+from tests.annot_server.quality.at_work import Annotator
 
 HEADER = "video_id,second,action,x,y,note\n"
 
@@ -48,6 +49,25 @@ def gold_frames(server: Server) -> Callable[[], list[int]]:
             return list(session.scalars(wanted.order_by(Clip.action_id, Frame.second)))
 
     return gold_frames
+
+
+@pytest.fixture
+def people(server: Server, project) -> Callable[..., Annotator]:
+    """Return a function that makes somebody at work: `people("Ada", every=2)`."""
+
+    def person(name: str = "Ada", **more: Any) -> Annotator:
+        return Annotator(server, project.person(name), **more)
+
+    return person
+
+
+@pytest.fixture
+def gold(project, bring_gold, gold_frames) -> list[int]:
+    """Ordinary clips, and a gold clip of three frames: in the middle, there, not visible."""
+    for start in range(0, 60, 4):
+        project.add_clip(4, video_id="v0", start_s=start)
+    bring_gold("v1,0,stir soup,0.5,0.5,", "v1,1,stir soup,0.9,0.5,", "v1,2,stir soup,,,")
+    return gold_frames()
 
 
 def rows_of(server: Server, *columns: Any) -> list[tuple[Any, ...]]:
