@@ -16,6 +16,7 @@ from stg_model.evaluation import given_time, iou_pointing, pointing, queries, te
 from stg_model.evaluation.errors import UndefinedMetricError
 from stg_model.evaluation.intervals import IntervalSettings, percentile_interval, replicates
 from stg_model.evaluation.measures import Case, Scored, value_of
+from stg_model.evaluation.people import people_report
 from stg_model.evaluation.pools import to_video_pools
 from stg_model.evaluation.results import Report, SystemReport
 from stg_model.evaluation.settings import EvaluationSettings
@@ -37,7 +38,10 @@ def evaluate(
     baselines: Sequence[Predictions] = (),
     intervals: IntervalSettings | None = None,
 ) -> Report:
-    """Score a system, and baselines beside it, on a release; `intervals` says how to make them.
+    """Score a system on a release, with baselines and what people reach beside it.
+
+    `intervals` says how to make them; without it there are none. People stand in the last row,
+    where the release holds their answers.
 
     Records of videos that are not scored, and of seconds past a video's end, are left aside and
     counted.
@@ -61,6 +65,8 @@ def evaluate_all(
     systems = [(found, "submitted") for found in submitted]
     systems += [(found, "baseline") for found in baselines]
     rows = [_score(Case(truths, release.actions, found, settings), kind) for found, kind in systems]
+    people = people_report(release, truths, settings, metrics_of(settings))
+    rows += [people] if people else []
     return Report(
         release_name=release.name,
         release_version=release.version,

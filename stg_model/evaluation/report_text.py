@@ -91,13 +91,17 @@ def _ends(intervals: Mapping[str, Interval | None], name: str) -> str:
     if name not in intervals:
         return ""
     found = intervals[name]
-    return f" {TOO_FEW:^12}" if found is None else f" [{_short(found.low)}, {_short(found.high)}]"
+    return (
+        f" {TOO_FEW:^12}"
+        if found is None
+        else f" [{short_share(found.low)}, {short_share(found.high)}]"
+    )
 
 
-def _short(value: float, sign: str = "") -> str:
+def short_share(value: float, sign: str = "") -> str:
     """Return a share in four characters, without the 0 before the point: .091, 1.00.
 
-    >>> _short(0.0912), _short(0.99996), _short(-0.25, "+")
+    >>> short_share(0.0912), short_share(0.99996), short_share(-0.25, "+")
     ('.091', '1.00', '-.250')
     """
     rounded = f"{value:{sign}.3f}"
@@ -111,8 +115,10 @@ def _difference_lines(report: Report, differences: Sequence[Difference]) -> list
         if report.intervals:
             cell += f" {TOO_FEW:^14}"
         if found.interval and found.p_value is not None:
-            ends = f"[{_short(found.interval.low, '+')}, {_short(found.interval.high, '+')}]"
-            cell = f"{found.value:+.4f} {ends} p {_short(found.p_value)}"
+            ends = (
+                f"[{short_share(found.interval.low, '+')}, {short_share(found.interval.high, '+')}]"
+            )
+            cell = f"{found.value:+.4f} {ends} p {short_share(found.p_value)}"
         columns.setdefault(found.second, {})[found.metric] = cell
     return [
         f"{differences[0].first}: by how much it scores above each other row, on the same videos",

@@ -48,6 +48,39 @@ def test_perfect_predictions_score_one_on_a_crowds_release(make_snapshot, make_p
     assert report.counts["clips"] == 11
 
 
+def test_people_stand_in_the_last_row_of_a_crowds_release_with_intervals(
+    make_snapshot, make_perfect
+):
+    release = build_release(make_snapshot(n_clips=12), name="crowd", version="1.0.0")
+    middle = replace(make_perfect(release), system=System("middle"), tubes=())
+    report = evaluate(release, make_perfect(release), None, [middle], IntervalSettings(100))
+    assert [row.kind for row in report.systems] == ["submitted", "baseline", "people"]
+    people = report.systems[-1]
+    low, high = people.intervals["pointing"].low, people.intervals["pointing"].high
+    assert low <= people.metrics["pointing"] <= high
+
+
+def test_intervals_hold_the_value_and_leave_it_as_it_was(make_release, make_perfect):
+    """Eight videos, of which the system hits every second one."""
+    clips = [(f"v{n}", 0, 3, "cut", {s: BOX for s in range(3)}) for n in range(8)]
+    release = make_release(*clips, durations={f"v{n}": 4.0 for n in range(8)})
+    right = make_perfect(release)
+    points = {key: p for key, p in right.points.items() if int(key[0][1]) % 2}
+    half = replace(right, points=points, tubes=())
+    (plain,) = evaluate(release, half).systems
+    report = evaluate(release, half, intervals=IntervalSettings(400))
+    (row,) = report.systems
+    assert row.metrics == plain.metrics
+    assert row.metrics["pointing"] == 0.5
+    assert row.intervals.keys() == {name for name, v in row.metrics.items() if v is not None}
+    assert row.intervals["pointing"].low == pytest.approx(0.125, abs=0.05)
+    assert row.intervals["pointing"].high == pytest.approx(0.875, abs=0.05)
+    assert (row.intervals["mof"].low, row.intervals["mof"].high) == (1, 1)
+    found = report.to_json()
+    assert found["intervals"] == {"replicates": 400, "level": 0.95, "seed": 0}
+    assert found["systems"][0]["intervals"]["mof"] == [1.0, 1.0]
+
+
 def test_the_report_counts_what_was_scored_and_what_was_not(two_videos, right):
     report = evaluate(two_videos, right)
     assert report.counts == {
