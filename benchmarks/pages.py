@@ -23,7 +23,8 @@ from pathlib import Path
 import click
 from flask import Flask
 from flask.testing import FlaskClient
-from generated_project import Size, fill
+from generated_clips import Size
+from generated_project import fill
 from sqlalchemy import func, select
 
 from annot_server.app import app_of
