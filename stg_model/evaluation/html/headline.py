@@ -7,22 +7,14 @@ from dataclasses import dataclass
 
 from stg_model.evaluation.html.systems import PageSystem
 from stg_model.evaluation.intervals import Interval
-from stg_model.evaluation.results import Report
-
-GROUPS = (
-    ("Where, given the action and the second", ("pointing", "frame_iou_share", "spatial_map")),
-    ("When, given the order of the actions", ("temporal_", "mof")),
-    ("What, where and when", ("iou_pointing", "video_map")),
-    ("Where in the video, given the action", ("m_tiou", "m_viou", "viou@", "gt_viou")),
-    ("Other", ("",)),
-)
-"""What a group of metrics asks, and how their names begin; the first that fits."""
+from stg_model.evaluation.results import Report, grouped
 
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """What one system scored in one metric: nothing, a value, or a value with its interval."""
+    """What one system scored in one metric: nothing (and why), or a value with its interval."""
 
+    style: str
     value: float | None
     interval: Interval | None
     reason: str
@@ -30,23 +22,33 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class MetricRow:
-    """One metric: its name in JSON, its heading, and a cell for each system."""
+    """One metric: its heading, over how many actions it goes (0: not known), and its cells."""
 
-    name: str
     heading: str
+    n_actions: int
     cells: tuple[Cell, ...]
 
 
-def groups(report: Report, systems: Sequence[PageSystem]) -> list[tuple[str, list[MetricRow]]]:
-    """Return the table's rows by group, without groups that are empty."""
-    found: dict[str, list[MetricRow]] = {title: [] for title, _ in GROUPS}
-    for name, heading in report.headings.items():
-        cells = tuple(_cell(system, name) for system in systems)
-        title = next(title for title, begins in GROUPS if name.startswith(begins))
-        found[title].append(MetricRow(name, heading, cells))
-    return [(title, rows) for title, rows in found.items() if rows]
+def metric_groups(
+    report: Report, systems: Sequence[PageSystem]
+) -> list[tuple[str, list[MetricRow]]]:
+    """Return the table's rows by group; metrics that no system has are left to the reasons."""
+    found = []
+    for title, names in grouped(report.headings):
+        rows = [_row(report, systems, name) for name in names]
+        shown = [row for row in rows if any(cell.value is not None for cell in row.cells)]
+        if shown:
+            found.append((title, shown))
+    return found
+
+
+def _row(report: Report, systems: Sequence[PageSystem], name: str) -> MetricRow:
+    n_actions = max((s.row.n_actions.get(name, 0) for s in systems), default=0)
+    return MetricRow(report.headings[name], n_actions, tuple(_cell(s, name) for s in systems))
 
 
 def _cell(system: PageSystem, name: str) -> Cell:
     row = system.row
-    return Cell(row.metrics.get(name), row.intervals.get(name), row.missing.get(name, ""))
+    return Cell(
+        system.style, row.metrics.get(name), row.intervals.get(name), row.missing.get(name, "")
+    )

@@ -17,11 +17,14 @@ from markupsafe import Markup
 from dataset_builder import tables
 from dataset_builder.predictions import Predictions
 from dataset_builder.release import Release
-from stg_model.evaluation.html import headline, rules
+from stg_model.evaluation.comparison import Comparison
+from stg_model.evaluation.html import rules
 from stg_model.evaluation.html.actions import action_tables, phrases
 from stg_model.evaluation.html.cases import case_sets
 from stg_model.evaluation.html.curves import curve_sets
+from stg_model.evaluation.html.differences import difference_tables
 from stg_model.evaluation.html.drawing import draw_sets
+from stg_model.evaluation.html.headline import metric_groups
 from stg_model.evaluation.html.pictures import Pictures
 from stg_model.evaluation.html.systems import page_systems
 from stg_model.evaluation.html.timelines import timelines
@@ -36,7 +39,9 @@ def write_page(
     report: Report,
     release: Release,
     predictions: Sequence[Predictions],
+    *,
     pictures: Pictures | None = None,
+    comparison: Comparison | None = None,
 ) -> None:
     """Write the page of an evaluation.
 
@@ -46,12 +51,13 @@ def write_page(
         release: what was scored on.
         predictions: of the report's submitted systems, in the order of its rows.
         pictures: of the frames; plain frames are drawn where it is None.
+        comparison: of the report's systems, where they were compared.
 
     Raises:
         InputError: a picture or heatmap cannot be read.
         ValueError: the predictions are not those of the report's submitted systems.
     """
-    text = render(report, release, predictions, pictures)
+    text = render(report, release, predictions, pictures=pictures, comparison=comparison)
     with tables.replaced_file(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
@@ -60,7 +66,9 @@ def render(
     report: Report,
     release: Release,
     predictions: Sequence[Predictions],
+    *,
     pictures: Pictures | None = None,
+    comparison: Comparison | None = None,
 ) -> str:
     """Return the page as text; see `write_page`."""
     systems = page_systems(report, predictions)
@@ -77,7 +85,9 @@ def render(
         report=report,
         systems=systems,
         submitted=submitted,
-        groups=headline.groups(report, systems),
+        groups=metric_groups(report, systems),
+        notes=comparison.notes if comparison else (),
+        differences=difference_tables(comparison) if comparison else [],
         action_tables=action_tables(report, systems, truths, release.actions),
         curve_sets=curve_sets(report, systems, release.actions),
         timelines=timelines(report, systems, truths, names),

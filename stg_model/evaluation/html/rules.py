@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, fields
 
 from dataset_builder.predictions import System
 from stg_model.evaluation.html.systems import PageSystem
+from stg_model.evaluation.results import rule_text
 from stg_model.evaluation.settings import EvaluationSettings
 
 UNSTATED = "not stated"
@@ -25,17 +26,9 @@ def rules(settings: EvaluationSettings) -> list[Rule]:
     """Return all settings in their order."""
     usual = asdict(EvaluationSettings())
     return [
-        Rule(name, as_text(value), value == usual[name]) for name, value in asdict(settings).items()
+        Rule(name, rule_text(value), value == usual[name])
+        for name, value in asdict(settings).items()
     ]
-
-
-def as_text(value: object) -> str:
-    """Return a setting's value as `--rule` would read it.
-
-    >>> as_text((0.1, 0.5))
-    '0.1,0.5'
-    """
-    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
 def counts(found: Mapping[str, int]) -> list[tuple[str, int]]:
