@@ -59,7 +59,7 @@ class TubeIous:
     act_P: Floats
 
 
-def flatten(groups: Sequence[int], tubes: Sequence[Mapping[int, Box | None]]) -> FlatTubes:
+def flatten(groups: npt.ArrayLike, tubes: Sequence[Mapping[int, Box | None]]) -> FlatTubes:
     """Return tubes as arrays.
 
     Args:
@@ -73,7 +73,7 @@ def flatten(groups: Sequence[int], tubes: Sequence[Mapping[int, Box | None]]) ->
     ]
     table = np.array(rows, float).reshape(-1, 6)
     indices_B2 = table[:, :2].astype(np.int64)
-    return FlatTubes(np.array(groups, np.int64), indices_B2[:, 0], indices_B2[:, 1], table[:, 2:])
+    return FlatTubes(np.asarray(groups, np.int64), indices_B2[:, 0], indices_B2[:, 1], table[:, 2:])
 
 
 def tube_ious(predicted: FlatTubes, true: FlatTubes, unlabelled_tube_seconds: str) -> TubeIous:
