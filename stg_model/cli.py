@@ -7,12 +7,14 @@ is no torch.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
 from dataset_builder import console
 from dataset_builder.errors import OutputError
 from stg_model.errors import ModelError
+from stg_model.scoring_options import PATH, scoring_options
 
 SETTINGS_FILE = click.option(
     "--config", type=click.Path(path_type=Path), help="Settings as TOML sections."
@@ -39,55 +41,51 @@ def main(*, verbose: bool) -> None:
 
 
 @main.command()
-@click.argument("release", type=click.Path(path_type=Path))
-@click.argument("predictions", type=click.Path(path_type=Path))
-@click.option(
-    "--videos",
-    type=click.Path(path_type=Path),
-    help="Folder of the release's videos: adds the strongest-motion baseline.",
-)
-@click.option(
-    "--clips",
-    type=click.Choice(["benchmark", "all"]),
-    default="benchmark",
-    show_default=True,
-    help="Which clips are scored.",
-)
-@click.option("--output", type=click.Path(path_type=Path), help="Write the report as JSON here.")
-@click.option("--force", is_flag=True, help="Overwrite the file of --output.")
-@click.option("--json", "as_json", is_flag=True, help="Print the report as one JSON line.")
-def evaluate(
-    *,
-    release: Path,
-    predictions: Path,
-    videos: Path | None,
-    clips: str,
-    output: Path | None,
-    force: bool,
-    as_json: bool,
-) -> None:
-    """Score a PREDICTIONS file on a RELEASE folder, with trivial baselines beside it."""
-    from dataset_builder import tables
-    from dataset_builder.predictions import read_predictions
-    from dataset_builder.release import read_release
-    from stg_model.baselines.trivial import trivial_baselines
-    from stg_model.evaluation import EvaluationSettings
-    from stg_model.evaluation import evaluate as score
-    from stg_model.evaluation.report_text import to_text
+@click.argument("files", metavar="[RELEASE] PREDICTIONS", nargs=-1, required=True, type=PATH)
+@scoring_options
+def evaluate(*, files: tuple[Path, ...], **options: Any) -> None:
+    """Score a PREDICTIONS file on a RELEASE folder, or on the boxes of --official.
 
-    if output and output.exists() and not force:
-        raise OutputError(f"{output}: exists already; choose another place or pass --force")
-    truth = read_release(release)
-    report = score(
-        truth,
-        read_predictions(predictions),
-        EvaluationSettings(clips=clips),
-        trivial_baselines(truth, videos, clips),
-    )
-    if output:
-        with tables.replaced_file(output) as temporary:
-            temporary.write_text(tables.canonical_json(report.to_json()), encoding="utf-8")
-    click.echo(tables.compact_json(report.to_json()) if as_json else to_text(report))
+    Trivial baselines, and people where the release holds their answers, stand beside it; every
+    number has its interval.
+    """
+    from stg_model import scoring
+
+    wanted = scoring.Options(**options)
+    *folder, predictions = files
+    if len(folder) != (0 if wanted.official else 1):
+        raise click.UsageError("give RELEASE PREDICTIONS, or --official BOXES PREDICTIONS")
+    click.echo(scoring.run_evaluation(folder[0] if folder else None, predictions, wanted))
+
+
+@main.command()
+@click.argument("files", nargs=-1, required=True, type=PATH)
+@click.option("--release", type=PATH, help="Score predictions files on this release folder.")
+@click.option(
+    "--allow-different-rules",
+    is_flag=True,
+    help="Reports of other rules or releases get a mark instead of an error.",
+)
+@scoring_options
+def compare(
+    *, files: tuple[Path, ...], release: Path | None, allow_different_rules: bool, **options: Any
+) -> None:
+    """Compare predictions FILES on one release, or put FILES that evaluate wrote into one table.
+
+    With --release or --official the files are predictions: all are scored on the same videos, and
+    each difference to the first gets an interval and a p value. Without, they are reports.
+    """
+    from stg_model import scoring
+
+    wanted = scoring.Options(**options)
+    if release and wanted.official:
+        raise click.UsageError("give --release or --official, not both")
+    if release or wanted.official:
+        if allow_different_rules:
+            raise click.UsageError("--allow-different-rules goes with reports")
+        click.echo(scoring.run_comparison(release, files, wanted))
+    else:
+        click.echo(scoring.run_tabulation(files, wanted, different_rules=allow_different_rules))
 
 
 @main.command("render-world")

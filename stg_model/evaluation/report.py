@@ -12,7 +12,14 @@ from dataclasses import replace
 from dataset_builder.errors import InputError
 from dataset_builder.predictions import Predictions
 from dataset_builder.release import Release
-from stg_model.evaluation import given_time, iou_pointing, pointing, queries, temporal
+from stg_model.evaluation import (
+    given_time,
+    iou_pointing,
+    pointing,
+    queries,
+    temporal,
+    video_map,
+)
 from stg_model.evaluation.errors import UndefinedMetricError
 from stg_model.evaluation.intervals import IntervalSettings, percentile_interval, replicates
 from stg_model.evaluation.measures import Case, Scored, value_of
@@ -22,7 +29,7 @@ from stg_model.evaluation.results import Report, SystemReport
 from stg_model.evaluation.settings import EvaluationSettings
 from stg_model.evaluation.truth import VideoTruth, read_truth
 
-SCORERS = (pointing, iou_pointing, temporal, queries, given_time)
+SCORERS = (pointing, iou_pointing, temporal, video_map, queries, given_time)
 """Each has `metrics(settings)`, headings by name, and `score(case)`: all of them, or a reason."""
 
 
@@ -76,6 +83,7 @@ def evaluate_all(
         counts=_truth_counts(truths),
         systems=tuple(_with_intervals(row, len(truths), intervals) for row in rows),
         intervals=intervals,
+        left_out=release.left_out,
     )
 
 

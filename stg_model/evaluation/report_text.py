@@ -40,9 +40,11 @@ def to_text(found: Report | Comparison) -> str:
     """Return a report, or a comparison with its differences and notes, for a terminal."""
     whole = found if isinstance(found, Comparison) else Comparison(found)
     report = whole.report
+    left_out = _counts(report.left_out)
     lines = [
         f"release {report.release_name} {report.release_version}, sha256 {report.release_digest}",
         *_wrapped(f"scored: {_counts(report.counts)}"),
+        *(_wrapped(f"left out of the release: {left_out}") if left_out else ()),
         "All metrics lie in 0..1; more is better.",
         *_interval_lines(report.intervals),
         "",

@@ -70,6 +70,7 @@ class Report:
         counts: what of the release was scored.
         systems: one row each.
         intervals: how the rows' intervals were made; None where none were asked for.
+        left_out: what the making of the release left out, by reason.
     """
 
     release_name: str
@@ -80,6 +81,7 @@ class Report:
     counts: Mapping[str, int]
     systems: tuple[SystemReport, ...]
     intervals: IntervalSettings | None = None
+    left_out: Mapping[str, int] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """Return the report as plain JSON values."""
@@ -94,6 +96,7 @@ class Report:
             "intervals": self.intervals and asdict(self.intervals),
             "metrics": [{"name": n, "heading": text} for n, text in self.headings.items()],
             "counts": dict(self.counts),
+            "left_out": dict(self.left_out),
             "systems": [
                 {
                     "name": row.system.name,
@@ -164,6 +167,7 @@ def _report_from(found: dict[str, Any]) -> Report:
             _row_from(row, headings) for row in json_fields.field(found, "systems", list)
         ),
         intervals=IntervalSettings(**intervals) if intervals else None,
+        left_out=json_fields.field(found, "left_out", dict),
     )
 
 
