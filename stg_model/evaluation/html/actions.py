@@ -11,6 +11,12 @@ from stg_model.evaluation.html.systems import PageSystem
 from stg_model.evaluation.results import Report
 from stg_model.evaluation.truth import VideoTruth
 
+FIRST = ("pointing", "spatial_map", "video_map_volume", "video_map_act")
+"""Metrics, named without `@threshold`, that have a table before all others."""
+
+MOST_NUMBERS = 20_000
+"""In all tables together: of 680 actions and six systems, the first few metrics."""
+
 
 @dataclass(frozen=True, slots=True)
 class ActionRow:
@@ -26,7 +32,6 @@ class ActionRow:
 class ActionTable:
     """One metric; its systems are those that define it. Frequent actions come first."""
 
-    metric: str
     heading: str
     systems: tuple[PageSystem, ...]
     rows: tuple[ActionRow, ...]
@@ -42,27 +47,71 @@ def action_tables(
     systems: Sequence[PageSystem],
     truths: Sequence[VideoTruth],
     actions: Sequence[Action],
-) -> list[ActionTable]:
-    """Return a table for each metric that some system has by action, in the report's order."""
-    n_clips, n_frames = counts_by_action(truths)
-    names = phrases(actions)
-    tables = []
-    for metric, heading in report.headings.items():
-        shown = tuple(s for s in systems if metric in s.row.scored.per_action)
-        found: list[Mapping[str, float | None]] = [s.row.scored.per_action[metric] for s in shown]
-        present = {action_id for values in found for action_id in values}
-        rows = tuple(
-            ActionRow(
-                names.get(action_id, action_id),
-                n_clips[action_id],
-                n_frames[action_id],
-                tuple(values.get(action_id) for values in found),
-            )
-            for action_id in sorted(present, key=lambda a: (-n_frames[a], -n_clips[a], a))
+) -> tuple[list[ActionTable], list[str]]:
+    """Return a table for each metric that some system has by action, as many as have room.
+
+    Of a metric with several thresholds the middle one is shown.
+
+    Returns:
+        The tables, and the headings of the metrics that had no room.
+    """
+    counts, names = counts_by_action(truths), phrases(actions)
+    tables: list[ActionTable] = []
+    without_room: list[str] = []
+    room = MOST_NUMBERS
+    for metric in _shown_metrics(report, systems):
+        table = _table(metric, report.headings[metric], systems, counts, names)
+        size = len(table.rows) * len(table.systems)
+        if size > room:
+            without_room.append(table.heading)
+        else:
+            tables.append(table)
+            room -= size
+    return tables, without_room
+
+
+def _shown_metrics(report: Report, systems: Sequence[PageSystem]) -> list[str]:
+    """Return the metrics that some system has by action, one threshold of each, `FIRST` first."""
+    families: dict[str, list[str]] = {}
+    for metric in report.headings:
+        if any(s.row.scored.per_action.get(metric) for s in systems):
+            families.setdefault(metric.split("@")[0], []).append(metric)
+    order = sorted(families, key=lambda f: FIRST.index(f) if f in FIRST else len(FIRST))
+    return [middle_threshold(families[family]) for family in order]
+
+
+def middle_threshold(metrics: Sequence[str]) -> str:
+    """Return the metric in the middle of those that have a number behind the @.
+
+    >>> middle_threshold(["map@0.1", "map@0.2", "map@0.5", "map@mean"])
+    'map@0.2'
+    """
+    numbered = [m for m in metrics if m.rpartition("@")[2].replace(".", "", 1).isdigit()]
+    chosen = numbered or list(metrics)
+    return chosen[(len(chosen) - 1) // 2]
+
+
+def _table(
+    metric: str,
+    heading: str,
+    systems: Sequence[PageSystem],
+    counts: tuple[Counter[str], Counter[str]],
+    names: Mapping[str, str],
+) -> ActionTable:
+    n_clips, n_frames = counts
+    shown = tuple(s for s in systems if s.row.scored.per_action.get(metric))
+    found: list[Mapping[str, float | None]] = [s.row.scored.per_action[metric] for s in shown]
+    present = {action_id for values in found for action_id in values}
+    rows = (
+        ActionRow(
+            names.get(action_id, action_id),
+            n_clips[action_id],
+            n_frames[action_id],
+            tuple(values.get(action_id) for values in found),
         )
-        if rows:
-            tables.append(ActionTable(metric, heading, shown, rows))
-    return tables
+        for action_id in sorted(present, key=lambda a: (-n_frames[a], -n_clips[a], a))
+    )
+    return ActionTable(heading, shown, tuple(rows))
 
 
 def counts_by_action(truths: Sequence[VideoTruth]) -> tuple[Counter[str], Counter[str]]:

@@ -80,6 +80,8 @@ def case_sets(
             even,
         )
     ]
+    if len(systems) > 1:
+        sets.append(_disputed(cases))
     for index, system in enumerate(systems):
         sets += _extremes(index, system.name, cases)
     return [found for found in sets if found.cases]
@@ -115,6 +117,24 @@ def _extremes(index: int, name: str, cases: Sequence[FrameCase]) -> list[CaseSet
         CaseSet(f"Best of {name}", f"Chosen {how}", best),
         CaseSet(f"Worst of {name}", f"Chosen {how}", worst),
     ]
+
+
+def _disputed(cases: Sequence[FrameCase]) -> CaseSet:
+    """Return the frames on which the systems lie furthest apart, each of another clip's action."""
+    said = [case for case in cases if all(a.record is not None for a in case.answers)]
+    order = sorted(said, key=_range, reverse=True)
+    return CaseSet(
+        "Where the systems differ most",
+        "Chosen by the distances of the points to the box's middle: the largest of the frame minus "
+        f"the smallest; one frame of an action in a video, among the {len(said):,} frames for "
+        "which every system has a point.",
+        _of_different_actions(order),
+    )
+
+
+def _range(case: FrameCase) -> float:
+    distances = [a.distance for a in case.answers if a.distance is not None]
+    return max(distances) - min(distances)
 
 
 def _place(found: Answer) -> tuple[float, float]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import PIL.Image
 
-from dataset_builder.contact_sheet import HEAT_OPACITY, HEAT_RAMP
+from dataset_builder.contact_sheet import HEAT_RAMP
 from dataset_builder.domain import Video
 from dataset_builder.geometry import Box
 from dataset_builder.predicted_heatmaps import read_heatmaps
@@ -24,6 +24,8 @@ MOST_PICTURE_BYTES = 3_500_000
 """Pictures beyond this are left out, so that the page stays below 5 MB."""
 
 HEAT_LONG_SIDE_PX = 80
+HEAT_OPACITY = 0.6
+"""Of the hottest place: what happens there must stay visible."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +155,7 @@ def heat_png(heat: Floats, shape: tuple[int, int]) -> bytes:
     for channel in range(3):
         colours = [colour[channel] for _, colour in HEAT_RAMP]
         rgba[..., channel] = np.interp(smooth, places, colours).round()
-    rgba[..., 3] = (255 * HEAT_OPACITY * np.sqrt(smooth)).round()
+    rgba[..., 3] = (255 * HEAT_OPACITY * smooth).round()
     out = io.BytesIO()
     PIL.Image.fromarray(rgba).save(out, "PNG", optimize=True)
     return out.getvalue()

@@ -77,6 +77,7 @@ def render(
     names = phrases(release.actions)
     cases = case_sets(true_boxes(truths), submitted, release.videos)
     frame_sets, gallery = draw_sets(cases, submitted, release.videos, names, pictures)
+    by_action, without_room = action_tables(report, systems, truths, release.actions)
     style, script = (
         (TEMPLATES / name).read_text(encoding="utf-8") for name in ("page.css", "page.js")
     )
@@ -88,7 +89,8 @@ def render(
         groups=metric_groups(report, systems),
         notes=comparison.notes if comparison else (),
         differences=difference_tables(comparison) if comparison else [],
-        action_tables=action_tables(report, systems, truths, release.actions),
+        action_tables=by_action,
+        without_room=without_room,
         curve_sets=curve_sets(report, systems, release.actions),
         timelines=timelines(report, systems, truths, names),
         frame_sets=frame_sets,

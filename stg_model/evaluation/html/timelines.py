@@ -171,8 +171,7 @@ def _timeline(
             bars = tuple(paint.bar(*run) for run in answers[system.name])
             tracks.append(Track(system.name, "said", bars))
         if found.points:
-            bars = paint.points(truth, found)
-            tracks.append(Track(f"{system.name}: point in box", "points", bars))
+            tracks.append(Track(system.name, "points", paint.points(truth, found)))
     return Timeline(
         truth.video_id, rank, value, truth.n_seconds, tuple(tracks), legend, paint.ticks()
     )
@@ -216,26 +215,22 @@ class _Paint:
         )
 
     def points(self, truth: VideoTruth, found: Predictions) -> tuple[Bar, ...]:
-        """Return one bar for each second with a box: whether the point lies in it."""
-        bars = []
+        """Return the seconds with a box by whether the point lies in it: full bars, half bars."""
+        seen: dict[str, list[tuple[int, str]]] = {}
         for second, true in enumerate(truth.by_second()):
-            for action_id, boxes in sorted(true.boxes.items()):
+            for action_id, boxes in true.boxes.items():
                 record = found.points.get((truth.video_id, second, action_id))
                 is_hit = record is not None and any(b.contains(record.point) for b in boxes)
-                bar = self.bar(second, second + 1, action_id)
-                what = "in the box" if is_hit else "outside" if record else "no point"
-                name = self.legend[action_id][2]
-                bars.append(
-                    replace(
-                        bar,
-                        y=0 if is_hit else 60,
-                        height=100 if is_hit else 40,
-                        style="hit" if is_hit else "miss",
-                        letter="",
-                        text=f"{name}, second {second}: {what}",
-                    )
-                )
-        return tuple(bars)
+                state = "in the box" if is_hit else "outside" if record else "no point"
+                seen.setdefault(action_id, []).append((second, state))
+        bars = []
+        for action_id, states in sorted(seen.items()):
+            for start, end, state in runs(states):
+                bar = self.bar(start, end, action_id, f": {state}")
+                hit = state == "in the box"
+                y, height, style = (0, 100, "hit") if hit else (60, 40, "miss")
+                bars.append(replace(bar, y=y, height=height, style=style, letter=""))
+        return tuple(sorted(bars, key=lambda bar: bar.x))
 
     def ticks(self) -> tuple[tuple[float, str], ...]:
         """Return the places of some round seconds along the line."""
