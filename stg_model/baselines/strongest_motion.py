@@ -3,7 +3,8 @@
 Two frames, at `s` and `s + 0.25` (at most the video's end), both 56x56 and grey; their absolute
 difference, averaged over every square of 9x9 pixels (a sixth of the frame's sides; the edge is
 repeated outward), is largest somewhere: the centre of that square is the answer. Where nothing
-moved it is the frame's middle.
+moved it is the frame's middle. Its box has half the frame's width and height round the point, cut
+at the frame.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from scipy.ndimage import uniform_filter
 from dataset_builder import console
 from dataset_builder.errors import InputError
 from dataset_builder.frames import probe_video, read_frames_at
+from dataset_builder.fusion.boxes import union_box
 from dataset_builder.geometry import Point
 from dataset_builder.predictions import PointPrediction, Predictions, System
 from dataset_builder.release import Release
@@ -27,6 +29,8 @@ from stg_model.baselines.queries import Query, frame_queries
 SIDE_PX = 56
 SQUARE_PX = 9
 STEP_S = 0.25
+HALF_A_SIDE = 0.25
+"""Of the box, as a fraction of the frame's sides."""
 
 
 def strongest_motion(
@@ -52,7 +56,10 @@ def strongest_motion(
     for video_id in console.progress(by_video, "strongest motion"):
         seconds = sorted({second for _, second, _ in by_video[video_id]})
         places = dict(zip(seconds, motion_points(videos[video_id], seconds), strict=True))
-        points |= {q: PointPrediction(*q, places[q[1]]) for q in by_video[video_id]}
+        for query in by_video[video_id]:
+            place = places[query[1]]
+            box = union_box([place], HALF_A_SIDE, HALF_A_SIDE)
+            points[query] = PointPrediction(*query, place, box)
     return Predictions(System(name="strongest motion", supervision="none"), points=points)
 
 

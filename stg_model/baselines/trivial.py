@@ -14,16 +14,20 @@ from stg_model.baselines.strongest_motion import strongest_motion
 
 
 def trivial_baselines(
-    release: Release, videos: Path | None = None, clips: str = "all"
+    release: Release, videos: Path | None = None, clips: str = "all", pool: str = "video"
 ) -> list[Predictions]:
     """Return the baselines' predictions; the strongest motion only where `videos` is given.
 
-    `videos` is the folder with a file for every video of the clips that are scored (`clips`).
+    Args:
+        release: says which seconds of which videos, and which actions there are.
+        videos: the folder with a file for every video of the clips that are scored.
+        clips: which clips are scored, as in the evaluation's settings.
+        pool: among which actions the random baseline chooses, as in the evaluation's settings.
 
     Raises:
         InputError: a video is missing there.
     """
-    found = [centre_point(release), fixed_box(release), random_point(release)]
+    found = [centre_point(release), fixed_box(release), random_point(release, pool=pool)]
     if videos:
         found.append(strongest_motion(release, find_videos(videos), clips))
     return found

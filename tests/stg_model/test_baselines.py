@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import replace
+from dataclasses import astuple, replace
 from pathlib import Path
 
 import av
@@ -90,6 +90,18 @@ def test_the_centre_and_the_fixed_box_answer_every_frame_and_name_no_action():
         assert {(p.point, p.box) for p in found.points.values()} == {(Point(0.5, 0.5), box)}
 
 
+def test_the_fixed_box_has_a_tube_over_each_video_for_each_of_its_actions():
+    release = release_of()
+    clips = tuple(c for c in release.clips if c.clip_id != "v1-stir")
+    found = fixed_box(replace(release, clips=clips, frames=()))
+    assert [(t.video_id, t.action_id) for t in found.tubes] == [
+        ("v0", "cut"), ("v0", "stir"), ("v1", "cut"),
+    ]  # fmt: skip
+    for tube in found.tubes:
+        assert tube.boxes == dict.fromkeys(range(N_SECONDS), Box(0.25, 0.25, 0.75, 0.75))
+    assert len({tube.score for tube in found.tubes}) == 1
+
+
 def test_random_answers_are_uniform_over_actions_background_and_places():
     found = random_point(release_of(400))
     said = Counter(record.action_id for record in found.seconds.values())
@@ -99,6 +111,33 @@ def test_random_answers_are_uniform_over_actions_background_and_places():
     xy = np.array([(p.point.x, p.point.y) for p in found.points.values()])
     assert np.allclose(xy.mean(axis=0), 0.5, atol=0.02)
     assert np.allclose(xy.std(axis=0), 12**-0.5, atol=0.02)
+    corners = np.array([(b.x1, b.y1, b.x2, b.y2) for p in found.points.values() if (b := p.box)])
+    assert len(corners) == len(found.points)
+    # The smaller and the larger of two uniform numbers are 1/3 and 2/3 on average.
+    assert np.allclose(corners.mean(axis=0), [1 / 3, 1 / 3, 2 / 3, 2 / 3], atol=0.02)
+    scores = np.array([p.score for p in found.points.values()])
+    assert np.allclose([scores.mean(), scores.std()], [0.5, 12**-0.5], atol=0.02)
+
+
+def test_the_pool_of_all_actions_lets_the_random_baseline_name_any_of_them():
+    release = release_of(300)
+    others = tuple(Action(f"other-{n}", f"other {n}") for n in range(4))
+    release = replace(release, actions=(*release.actions, *others))
+    found = random_point(release, pool="all")
+    assert found.system.pool == "all"
+    said = Counter(record.action_id for record in found.seconds.values())
+    assert set(said) == {"cut", "stir", None, *(a.action_id for a in others)}
+    assert min(said.values()) > 300 * N_SECONDS / 7 * 0.8
+    for record in found.seconds.values():
+        scores = {**record.scores, None: record.background}
+        assert set(scores) == {"cut", "stir", None, record.action_id}
+        assert max(scores, key=lambda name: scores[name]) == record.action_id
+        assert record.action_id is None or (record.video_id, record.second, record.action_id) in (
+            found.points
+        )
+    own = random_point(release)
+    assert own.system.pool == "video"
+    assert {record.action_id for record in own.seconds.values()} == {"cut", "stir", None}
 
 
 def test_the_random_baseline_says_what_its_scores_say():
@@ -159,6 +198,10 @@ def test_the_motion_baseline_answers_every_frame_from_its_own_video(tmp_path):
     assert found.seconds == {}
     for key, answer in found.points.items():
         assert (answer.point.x < 0.4) == (key[0] == "v0")
+        x, y = answer.point.x, answer.point.y
+        edges = (max(0, x - 0.25), max(0, y - 0.25), min(1, x + 0.25), min(1, y + 0.25))
+        assert answer.box is not None
+        assert astuple(answer.box) == pytest.approx(edges, abs=1e-6)
 
 
 def test_a_video_that_is_not_there_is_named(tmp_path):
@@ -180,15 +223,22 @@ def test_motion_joins_the_trivial_baselines_where_videos_are_given(tmp_path):
     assert names == ["centre point", "fixed box", "random"]
     for n in range(2):
         film(tmp_path / f"v{n}.mp4", {})
-    names = [found.system.name for found in trivial_baselines(release_of(), tmp_path)]
+    with_motion = trivial_baselines(release_of(), tmp_path, pool="all")
+    assert with_motion[2].system.pool == "all"
+    names = [found.system.name for found in with_motion]
     assert names == ["centre point", "fixed box", "random", "strongest motion"]
 
 
 def test_baselines_can_be_written_as_a_predictions_file(tmp_path):
     for number, found in enumerate(trivial_baselines(release_of())):
         path = tmp_path / f"{number}.jsonl"
-        write_predictions(path, found.system, found.seconds.values(), found.points.values())
+        records = (found.seconds.values(), found.points.values(), found.tubes)
+        write_predictions(path, found.system, *records)
         read = read_predictions(path)
         assert read.system == found.system
         assert read.seconds == found.seconds
+        assert read.tubes == found.tubes
         assert read.points.keys() == found.points.keys()
+        assert [p.box for p in read.points.values()] == [
+            p.box for _, p in sorted(found.points.items())
+        ]
