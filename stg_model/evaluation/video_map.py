@@ -6,14 +6,15 @@ video (`matching`); the average precision of each action that has a true tube is
 names its own: `video_map_volume@0.5` and `video_map_act@0.5`; `@mean` is the plain mean over the
 thresholds.
 
-What nothing is known about is neither right nor wrong. Boxes at seconds that only clips which are
-not scored hold are left aside, and tubes without another. With `unlabelled_tube_seconds = ignored`
-so are tubes of an action that is true at all of their seconds and has a box at none.
+What nothing is known about is neither right nor wrong. A tube's boxes are left aside at seconds
+that only clips which are not scored hold, and where it is only by such clips that its action is
+true; so is a tube that has no other boxes. With `unlabelled_tube_seconds = ignored`, so is a tube
+that lies where its action is true and has no box.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -30,7 +31,7 @@ from stg_model.evaluation.matching import Pairs, match
 from stg_model.evaluation.measures import Case, MeanOfMeasures, Measure, Scored
 from stg_model.evaluation.pools import check_pool
 from stg_model.evaluation.settings import EvaluationSettings
-from stg_model.evaluation.truth import VideoTruth
+from stg_model.evaluation.truth import TrueClip, VideoTruth
 from stg_model.evaluation.tube_overlap import flatten, tube_ious
 from stg_model.evaluation.tubes import TrueTube, predicted_tubes, true_tubes
 
@@ -95,37 +96,39 @@ def judged_tubes(tubes: Sequence[TubePrediction], case: Case) -> list[TubePredic
         tubes: of the scored videos.
         case: what is true, and the rule `unlabelled_tube_seconds`.
     """
-    unscored = {truth.video_id: _unscored_seconds(truth) for truth in case.truths}
-    unlabelled = {truth.video_id: _unlabelled_seconds(truth) for truth in case.truths}
-    ignores = case.settings.unlabelled_tube_seconds == "ignored"
+    truth_of = {truth.video_id: truth for truth in case.truths}
+    known: dict[tuple[str, str], tuple[set[int], set[int]]] = {}
     found = []
     for tube in tubes:
-        seconds = tube.boxes.keys() - unscored[tube.video_id]
-        unknown = unlabelled[tube.video_id].get(tube.action_id, set()) if ignores else set()
-        if not seconds <= unknown:
-            boxes = {second: box for second, box in tube.boxes.items() if second in seconds}
+        key = tube.video_id, tube.action_id
+        if key not in known:
+            known[key] = _unknown_seconds(truth_of[tube.video_id], tube.action_id, case.settings)
+        unscored, unlabelled = known[key]
+        if not tube.boxes.keys() <= unscored | unlabelled:
+            boxes = {second: box for second, box in tube.boxes.items() if second not in unscored}
             found.append(tube if len(boxes) == len(tube.boxes) else replace(tube, boxes=boxes))
     return found
 
 
-def _unscored_seconds(truth: VideoTruth) -> set[int]:
-    """Return the seconds that only clips which are not scored hold."""
+def _unknown_seconds(
+    truth: VideoTruth, action_id: str, settings: EvaluationSettings
+) -> tuple[set[int], set[int]]:
+    """Return the seconds whose boxes are left aside, and those where the action has no box."""
+    scored, unscored = _seconds(truth.clips)
+    mine = [clip for clip in truth.clips if clip.action_id == action_id]
+    my_scored, my_unscored = _seconds(mine)
+    unlabelled = set()
+    if settings.unlabelled_tube_seconds == "ignored":
+        unlabelled = my_scored.difference(*(clip.boxes for clip in mine if clip.is_scored))
+    return unscored - scored | my_unscored - my_scored, unlabelled
+
+
+def _seconds(clips: Iterable[TrueClip]) -> tuple[set[int], set[int]]:
+    """Return the seconds of the clips that are scored, and those of the others."""
     held: dict[bool, set[int]] = {True: set(), False: set()}
-    for clip in truth.clips:
+    for clip in clips:
         held[clip.is_scored] |= clip.seconds
-    return held[False] - held[True]
-
-
-def _unlabelled_seconds(truth: VideoTruth) -> dict[str, set[int]]:
-    """Return, by action, the seconds of its scored clips at which none of them has a box."""
-    found: dict[str, set[int]] = {}
-    for clip in truth.clips:
-        if clip.is_scored:
-            found.setdefault(clip.action_id, set()).update(clip.seconds)
-    for clip in truth.clips:
-        if clip.is_scored:
-            found[clip.action_id] -= clip.boxes.keys()
-    return found
+    return held[True], held[False]
 
 
 def _key(tube: TubePrediction) -> tuple[str, int, tuple[float, ...], int]:

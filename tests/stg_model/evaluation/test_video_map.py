@@ -156,9 +156,14 @@ def test_seconds_of_clips_that_are_not_scored_count_on_neither_side():
     case = case_of([sure, across], clip("cut", range(1, 3)), unscored)
     assert values_of(case) == dict.fromkeys(NAMES, 1.0)
     assert score(case).counts["tubes_left_aside"] == 1
-    # A scored clip of any action at the same seconds makes them count again.
-    case = case_of([sure, across], clip("cut", range(1, 3)), unscored, clip("pour", range(3, 6)))
+    # A scored clip of any action at the same seconds makes them count again,
+    scored = [clip("cut", range(1, 3)), clip("pour", range(3, 6))]
+    case = case_of([sure, across], unscored, *scored)
     assert score(case).per_action["video_map_volume@0.5"]["cut"] == 0
+    # but not for the action that the other clip says is there.
+    there = clip("cut", range(3, 6), is_scored=False)
+    case = case_of([sure, across], there, *scored)
+    assert score(case).per_action["video_map_volume@0.5"]["cut"] == 1
 
 
 def test_without_true_tubes_and_without_the_pool_there_is_no_score():
