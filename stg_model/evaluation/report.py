@@ -13,6 +13,7 @@ from dataset_builder.errors import InputError
 from dataset_builder.predictions import Predictions
 from dataset_builder.release import Release
 from stg_model.evaluation import (
+    frame_regions,
     given_time,
     iou_pointing,
     pointing,
@@ -29,7 +30,7 @@ from stg_model.evaluation.results import Report, SystemReport
 from stg_model.evaluation.settings import EvaluationSettings
 from stg_model.evaluation.truth import VideoTruth, read_truth
 
-SCORERS = (pointing, iou_pointing, temporal, video_map, queries, given_time)
+SCORERS = (pointing, frame_regions, iou_pointing, temporal, video_map, queries, given_time)
 """Each has `metrics(settings)`, headings by name, and `score(case)`: all of them, or a reason."""
 
 
