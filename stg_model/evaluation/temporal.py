@@ -1,33 +1,56 @@
 """Temporal IoU and IoD by ordered alignment (MODEL.md 6.5): given the order, find the times.
 
 The order of a video's clips is given, with background before, between and after them; the system's
-scores of each second decide where each clip lies. The best alignment is found exactly: it maximises
-the sum over seconds of the score of the position that holds the second. Every clip gets one second
-or more, background may get none. (Log-probabilities would give the same alignment: the normaliser
-of a second is the same for every path. Without a length model no other term exists.)
+scores of each second decide where each clip lies. The best alignment maximises the sum over seconds
+of the score of the position that holds the second. Every clip gets one second or more, background
+may get none (`decoder`: `alignment` has the exact form and the released one).
+
+Without a length model any scores will do: turning them into log-probabilities would give the same
+alignment, since the normaliser of a second is the same for every path. With `length_model =
+poisson` the score of a position's length is added, and the two must be on one scale: the scores of
+a second become log-probabilities by log-softmax over the video's actions and background, which
+leaves log-probabilities over just these as they are. A system that writes probabilities or cosines
+writes a flat distribution; its lengths weigh more. The mean length is the video's seconds divided
+by its positions, 2 x clips + 1, for clips and background alike.
 
 For each clip, G are its true and D its aligned seconds: IoU = |G n D| / |G u D|, IoD = |G n D| /
-|D|, averaged over the clips of a video, then over videos. A second that two clips share counts for
-the one that it was aligned to. MoF is the share of seconds that got a true action, or rightly
-background; seconds that only clips which are not scored hold do not count.
+|D| (0 where D is empty), averaged over the clips of a video, then over videos. What G and D are is
+named by `alignment_match`:
+
+- `positions`: the seconds of the clip and of its position;
+- `best_same_action`: as spans, the best of the aligned spans of the clip's action, for IoU and IoD
+  apart; the union of two spans is their hull (public code after Lea et al., ICRA 2016, which reads
+  labels by frame: there two runs of one action that touch are one, here they are two);
+- `action_seconds`: not clip by clip but action by action, all seconds of both.
+
+With `alignment_positions = all` the background counts as well: its true segments are the seconds in
+no clip between the start of one clip and that of the next, where there are any.
+
+A second that two clips share counts for the one that it was aligned to; spans keep theirs. MoF is
+the share of seconds that got a true action, or rightly background; seconds that only clips which
+are not scored hold do not count.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping, Sequence
+from bisect import bisect_right
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from statistics import fmean
 
 import numpy as np
 import numpy.typing as npt
+from scipy.special import log_softmax
 
 from dataset_builder.predictions import SecondPrediction
+from stg_model.evaluation.alignment import align, align_as_released
 from stg_model.evaluation.errors import UndefinedMetricError
+from stg_model.evaluation.length_models import poisson_scores
 from stg_model.evaluation.measures import Case, Ratio, Scored, value_of
 from stg_model.evaluation.settings import EvaluationSettings
 from stg_model.evaluation.truth import TrueSecond, VideoTruth
 
-Scores = npt.NDArray[np.float64]
+Floats = npt.NDArray[np.float64]
 
 
 def metrics(settings: EvaluationSettings) -> dict[str, str]:
@@ -37,7 +60,7 @@ def metrics(settings: EvaluationSettings) -> dict[str, str]:
 
 def score(case: Case) -> Scored:
     """Align each video's clips by one system's scores; see `score_alignment`."""
-    return _align_all(case.truths, case.predictions.seconds)
+    return _align_all(case.truths, case.predictions.seconds, case.settings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,51 +81,10 @@ class TemporalScore:
     n_left_out: int
 
 
-def align(scores_TM: Scores, shortest: Sequence[int]) -> npt.NDArray[np.intp]:
-    """Cut T seconds into M consecutive runs so that the sum of their scores is largest.
-
-    Args:
-        scores_TM: score of giving second t to position m, (T seconds, M positions), finite.
-        shortest: fewest seconds of each position, 0 or more.
-
-    Returns:
-        The M + 1 boundaries: position m holds seconds `[b[m], b[m + 1])`. Of equal alignments the
-        one whose last positions begin earliest.
-
-    Raises:
-        ValueError: the shortest lengths do not fit into T seconds, or shapes disagree.
-
-    >>> scores_TM = np.array([[2, 0], [1, 0], [0, 1], [0, 3]], dtype=float)
-    >>> align(scores_TM, [1, 1]).tolist()
-    [0, 2, 4]
-    """
-    n_seconds, n_positions = scores_TM.shape
-    if len(shortest) != n_positions:
-        raise ValueError(f"{n_positions} positions but {len(shortest)} shortest lengths")
-    if sum(shortest) > n_seconds:
-        raise ValueError(f"{n_positions} positions need {sum(shortest)} of {n_seconds} seconds")
-    # best[t]: largest sum when the positions so far hold exactly the first t seconds.
-    best = np.full(n_seconds + 1, -np.inf)
-    best[0] = 0
-    starts: list[npt.NDArray[np.intp]] = []
-    for position, fewest in enumerate(shortest):
-        total = np.concatenate([[0], np.cumsum(scores_TM[:, position])])
-        gain = best - total  # what a run that starts here brings along
-        largest = np.maximum.accumulate(gain)
-        is_new = np.concatenate([[True], gain[1:] > largest[:-1]])
-        start = np.maximum.accumulate(np.where(is_new, np.arange(n_seconds + 1), 0))
-        until = n_seconds + 1 - fewest
-        best = np.full(n_seconds + 1, -np.inf)
-        best[fewest:] = total[fewest:] + largest[:until]
-        starts.append(np.concatenate([np.zeros(fewest, dtype=np.intp), start[:until]]))
-    boundaries = [n_seconds]
-    for start in reversed(starts):
-        boundaries.append(int(start[boundaries[-1]]))
-    return np.array(boundaries[::-1])
-
-
 def score_alignment(
-    truths: Sequence[VideoTruth], seconds: Mapping[tuple[str, int], SecondPrediction]
+    truths: Sequence[VideoTruth],
+    seconds: Mapping[tuple[str, int], SecondPrediction],
+    settings: EvaluationSettings | None = None,
 ) -> TemporalScore:
     """Align each video's clips by the system's scores and compare with their true seconds.
 
@@ -121,7 +103,7 @@ def score_alignment(
         UndefinedMetricError: the system names no actions, scores no clip's action at some second,
             or has no background score and scores outside 0..1.
     """
-    found = _align_all(truths, seconds)
+    found = _align_all(truths, seconds, settings or EvaluationSettings())
     iou, iod, mof = (value_of(found.measures[name], len(truths)) for name in found.measures)
     n_videos = sum(bool(t.clips) and len(t.clips) <= t.n_seconds for t in truths)
     return TemporalScore(
@@ -136,12 +118,24 @@ def score_alignment(
     )
 
 
+@dataclass(frozen=True, slots=True)
+class _Overlap:
+    """IoU and IoD of one clip, action or background segment; `action_id` None is background."""
+
+    action_id: str | None
+    iou: float
+    iod: float
+
+
 def _align_all(
-    truths: Sequence[VideoTruth], seconds: Mapping[tuple[str, int], SecondPrediction]
+    truths: Sequence[VideoTruth],
+    seconds: Mapping[tuple[str, int], SecondPrediction],
+    settings: EvaluationSettings,
 ) -> Scored:
     if not seconds:
         raise UndefinedMetricError("the predictions hold no second records")
     iou_V, iod_V, right_V, counted_V, aligned_V = np.zeros((5, len(truths)))
+    by_action: dict[str, list[_Overlap]] = {}
     n_clips = n_missing = n_left_out = 0
     for index, truth in enumerate(truths):
         if not truth.clips:
@@ -149,16 +143,20 @@ def _align_all(
         if len(truth.clips) > truth.n_seconds:
             n_left_out += 1
             continue
-        held = _align_video(truth, seconds)
-        overlaps = _overlaps(truth, held)
-        iou_V[index] = math.fsum(iou for iou, _ in overlaps) / len(overlaps)
-        iod_V[index] = math.fsum(iod for _, iod in overlaps) / len(overlaps)
+        held = _align_video(truth, seconds, settings)
+        true_seconds = truth.by_second()
+        overlaps = _overlaps(truth, true_seconds, held, settings)
+        iou_V[index] = fmean(one.iou for one in overlaps)
+        iod_V[index] = fmean(one.iod for one in overlaps)
         aligned_V[index] = 1
-        n_clips += len(overlaps)
-        counted = _counted(truth)
+        n_clips += sum(clip.is_scored for clip in truth.clips)
+        counted = _counted(truth, true_seconds)
         right_V[index] = _n_right(truth, held, counted)
         counted_V[index] = len(counted)
         n_missing += sum((truth.video_id, s) not in seconds for s in range(truth.n_seconds))
+        for one in overlaps:
+            if one.action_id is not None:
+                by_action.setdefault(one.action_id, []).append(one)
     if not aligned_V.any():
         raise UndefinedMetricError("no video of the release has clips that can be aligned")
     return Scored(
@@ -173,31 +171,46 @@ def _align_all(
             "seconds_aligned_without_record": n_missing,
             "videos_too_short_to_align": n_left_out,
         },
+        {
+            "temporal_iou": {a: fmean(o.iou for o in by_action[a]) for a in sorted(by_action)},
+            "temporal_iod": {a: fmean(o.iod for o in by_action[a]) for a in sorted(by_action)},
+        },
     )
 
 
 def _align_video(
-    truth: VideoTruth, seconds: Mapping[tuple[str, int], SecondPrediction]
-) -> list[set[int]]:
-    """Return the seconds that the alignment gives to each clip, in the clips' order."""
-    actions = [clip.action_id for clip in truth.clips]
-    scores = np.zeros((truth.n_seconds, 2 * len(actions) + 1))
+    truth: VideoTruth,
+    seconds: Mapping[tuple[str, int], SecondPrediction],
+    settings: EvaluationSettings,
+) -> list[range]:
+    """Return the seconds of each position: background, first clip, background, ..., background."""
+    actions = sorted({clip.action_id for clip in truth.clips})
+    rows = np.zeros((truth.n_seconds, len(actions) + 1))  # a second without a record takes no side
     for second in range(truth.n_seconds):
         record = seconds.get((truth.video_id, second))
         if record is not None:
-            scores[second, ::2] = _background(record)
-            scores[second, 1::2] = [_score(record, action_id) for action_id in actions]
-    shortest = [position % 2 for position in range(scores.shape[1])]
-    bounds = align(scores, shortest).tolist()
-    return [set(range(*bounds[m : m + 2])) for m in range(1, len(shortest), 2)]
+            rows[second] = [_background(record), *_scores(record, actions)]
+    column = {action_id: index for index, action_id in enumerate(actions, start=1)}
+    columns = np.zeros(2 * len(truth.clips) + 1, dtype=int)
+    columns[1::2] = [column[clip.action_id] for clip in truth.clips]
+    lengths_ML = None
+    if settings.length_model == "poisson":
+        rows = log_softmax(rows, axis=1)
+        table = poisson_scores(truth.n_seconds / len(columns), truth.n_seconds + 1)
+        lengths_ML = np.broadcast_to(table, (len(columns), len(table)))
+    decode = align if settings.decoder == "exact" else align_as_released
+    shortest = [position % 2 for position in range(len(columns))]
+    bounds = decode(rows[:, columns], shortest, lengths_ML).tolist()
+    return [range(*bounds[m : m + 2]) for m in range(len(columns))]
 
 
-def _score(record: SecondPrediction, action_id: str) -> float:
-    if action_id not in record.scores:
+def _scores(record: SecondPrediction, actions: Sequence[str]) -> list[float]:
+    try:
+        return [record.scores[action_id] for action_id in actions]
+    except KeyError as missing:
         raise UndefinedMetricError(
-            f"{record.video_id}/{record.second}: no score for {action_id!r}, an action of the video"
-        )
-    return record.scores[action_id]
+            f"{record.video_id}/{record.second}: no score for {missing}, an action of the video"
+        ) from missing
 
 
 def _background(record: SecondPrediction) -> float:
@@ -212,35 +225,86 @@ def _background(record: SecondPrediction) -> float:
     return 1 - max(scores)
 
 
-def _overlaps(truth: VideoTruth, held: Sequence[set[int]]) -> list[tuple[float, float]]:
-    """Return (IoU, IoD) of each scored clip."""
-    found = []
+def _overlaps(
+    truth: VideoTruth,
+    true_seconds: Sequence[TrueSecond],
+    held: Sequence[range],
+    settings: EvaluationSettings,
+) -> list[_Overlap]:
+    """Return what is averaged over a video: its scored clips or actions, and background."""
+    positions = [2 * i + 1 for i, clip in enumerate(truth.clips) if clip.is_scored]
+    segments: list[list[int]] = []
+    if settings.alignment_positions == "all":
+        segments = _background_segments(truth, true_seconds)
+    if settings.alignment_match == "positions":
+        found = [_clips_overlap(truth, held, [position]) for position in positions]
+        pairs = zip(segments, held[::2], strict=False)
+        return found + [_overlap(None, {*true}, {*run}) for true, run in pairs if true]
+    runs_of: dict[str, list[range]] = {}
+    positions_of: dict[str, list[int]] = {}
     for index, clip in enumerate(truth.clips):
-        if not clip.is_scored:
-            continue
-        mine = held[index]
-        given_away = {
-            second
-            for other, theirs in zip(truth.clips, held, strict=True)
-            if other is not clip
-            for second in clip.seconds & other.seconds & theirs
-        }
-        true = clip.seconds - given_away
-        shared = len(true & mine)
-        found.append((shared / len(true | mine), shared / len(mine)))
-    return found
+        runs_of.setdefault(clip.action_id, []).append(held[2 * index + 1])
+        if clip.is_scored:
+            positions_of.setdefault(clip.action_id, []).append(2 * index + 1)
+    if settings.alignment_match == "action_seconds":
+        found = [_clips_overlap(truth, held, mine) for mine in positions_of.values()]
+        background = {second for true in segments for second in true}
+        aligned = {second for run in held[::2] for second in run}
+        return found + ([_overlap(None, background, aligned)] if background else [])
+    clips = [truth.clips[position // 2] for position in positions]
+    found = [_span_overlap(c.action_id, sorted(c.seconds), runs_of[c.action_id]) for c in clips]
+    return found + [_span_overlap(None, true, held[::2]) for true in segments if true]
 
 
-def _counted(truth: VideoTruth) -> dict[int, TrueSecond]:
+def _background_segments(truth: VideoTruth, true_seconds: Sequence[TrueSecond]) -> list[list[int]]:
+    """Return the seconds in no clip before the first clip's start, the second's, ..., the end."""
+    starts = [min(clip.seconds) for clip in truth.clips]
+    segments: list[list[int]] = [[] for _ in range(len(starts) + 1)]
+    for second, true in enumerate(true_seconds):
+        if not true.actions:
+            segments[bisect_right(starts, second)].append(second)
+    return segments
+
+
+def _clips_overlap(truth: VideoTruth, held: Sequence[range], positions: Sequence[int]) -> _Overlap:
+    """Compare the true and the aligned seconds of some clips of one action, taken together."""
+    mine = [truth.clips[position // 2] for position in positions]
+    true = {second for clip in mine for second in clip.seconds}
+    aligned = {second for position in positions for second in held[position]}
+    for index, other in enumerate(truth.clips):
+        if 2 * index + 1 not in positions and not true.isdisjoint(other.seconds):
+            true -= other.seconds.intersection(held[2 * index + 1])
+    return _overlap(mine[0].action_id, true, aligned)
+
+
+def _overlap(action_id: str | None, true: set[int], aligned: set[int]) -> _Overlap:
+    shared = len(true & aligned)
+    return _Overlap(action_id, shared / max(len(true | aligned), 1), shared / max(len(aligned), 1))
+
+
+def _span_overlap(action_id: str | None, true: Sequence[int], runs: Iterable[range]) -> _Overlap:
+    """Compare a true segment with the best of some aligned runs, as spans."""
+    start, end = true[0], true[-1] + 1
+    ious, iods = [0.0], [0.0]
+    for run in runs:
+        if run:
+            shared = min(end, run.stop) - max(start, run.start)
+            ious.append(shared / (max(end, run.stop) - min(start, run.start)))
+            iods.append(shared / len(run))
+    return _Overlap(action_id, max(ious), max(iods))
+
+
+def _counted(truth: VideoTruth, true_seconds: Sequence[TrueSecond]) -> dict[int, TrueSecond]:
     """Return the seconds of background and of scored clips."""
     scored = {second for clip in truth.clips if clip.is_scored for second in clip.seconds}
-    by_second = enumerate(truth.by_second())
+    by_second = enumerate(true_seconds)
     return {second: true for second, true in by_second if second in scored or not true.actions}
 
 
-def _n_right(truth: VideoTruth, held: Sequence[set[int]], counted: Mapping[int, TrueSecond]) -> int:
+def _n_right(truth: VideoTruth, held: Sequence[range], counted: Mapping[int, TrueSecond]) -> int:
     """Count the seconds whose aligned label is a true one."""
-    said = {s: clip.action_id for clip, mine in zip(truth.clips, held, strict=True) for s in mine}
+    runs = zip(truth.clips, held[1::2], strict=True)
+    said = {second: clip.action_id for clip, run in runs for second in run}
     return sum(
         said[second] in true.actions if second in said else not true.actions
         for second, true in counted.items()

@@ -1,96 +1,13 @@
 from __future__ import annotations
 
-import itertools
-import json
-import os
 from dataclasses import replace
-from pathlib import Path
 
-import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from dataset_builder.predictions import SecondPrediction
 from stg_model.evaluation.errors import UndefinedMetricError
-from stg_model.evaluation.temporal import align, score_alignment
+from stg_model.evaluation.temporal import score_alignment
 from stg_model.evaluation.truth import TrueClip, VideoTruth, read_truth
-
-SHARED_DATA = Path(os.environ.get("SHARED_DATA", Path(__file__).parents[4] / "shared" / "data"))
-ALIGNMENT = SHARED_DATA / "oracles" / "mining_alignment"
-
-score = st.floats(-5, 5)
-
-
-@st.composite
-def problems(draw: st.DrawFn) -> tuple[np.ndarray, list[int]]:
-    shortest = draw(st.lists(st.integers(0, 2), min_size=1, max_size=4))
-    n_seconds = draw(st.integers(sum(shortest), 8))
-    rows = draw(
-        st.lists(
-            st.lists(score, min_size=len(shortest), max_size=len(shortest)),
-            min_size=n_seconds,
-            max_size=n_seconds,
-        )
-    )
-    return np.array(rows, dtype=float).reshape(n_seconds, len(shortest)), shortest
-
-
-def total(scores: np.ndarray, bounds: tuple[int, ...]) -> float:
-    runs = itertools.pairwise(bounds)
-    return sum(scores[start:end, m].sum() for m, (start, end) in enumerate(runs))
-
-
-def every_alignment(n_seconds: int, shortest: list[int]) -> list[tuple[int, ...]]:
-    inner = itertools.combinations_with_replacement(range(n_seconds + 1), len(shortest) - 1)
-    found = ((0, *cuts, n_seconds) for cuts in inner)
-    return [
-        bounds
-        for bounds in found
-        if all(b - a >= n for (a, b), n in zip(itertools.pairwise(bounds), shortest, strict=True))
-    ]
-
-
-@given(problems())
-def test_no_alignment_scores_higher_than_the_one_found(problem):
-    scores, shortest = problem
-    found = tuple(align(scores, shortest).tolist())
-    tried = every_alignment(len(scores), shortest)
-    assert found in tried
-    assert total(scores, found) == pytest.approx(max(total(scores, t) for t in tried))
-
-
-@given(problems(), st.floats(-9, 9))
-def test_what_all_positions_of_a_second_share_changes_nothing(problem, shift):
-    """So the normaliser of a log-softmax would not either."""
-    scores, shortest = problem
-    shifted = scores + shift * np.arange(1, len(scores) + 1)[:, None]
-    found, other = align(scores, shortest), align(shifted, shortest)
-    assert total(scores, tuple(found)) == pytest.approx(total(scores, tuple(other)), abs=1e-9)
-
-
-def test_of_equal_alignments_the_last_positions_begin_earliest():
-    assert align(np.zeros((5, 3)), [1, 1, 1]).tolist() == [0, 1, 2, 5]
-    assert align(np.zeros((5, 3)), [0, 1, 0]).tolist() == [0, 0, 1, 5]
-
-
-def test_positions_that_do_not_fit_are_refused():
-    with pytest.raises(ValueError, match="2 positions need 4 of 3 seconds"):
-        align(np.zeros((3, 2)), [2, 2])
-    with pytest.raises(ValueError, match="2 positions but 3 shortest lengths"):
-        align(np.zeros((3, 2)), [0, 0, 0])
-
-
-@pytest.mark.skipif(not ALIGNMENT.exists(), reason="needs the alignment oracle (SHARED_DATA)")
-def test_the_plain_alignment_of_the_public_toy_has_the_known_share_of_right_frames():
-    """The public decoder is off by one and reaches .781 here; the plain form reaches .875."""
-    toy = json.loads((ALIGNMENT / "toy_fs1_None.json").read_text(encoding="utf-8"))
-    logp = np.loadtxt(ALIGNMENT / "toy_fs1_None.logp.txt")
-    columns = [toy["labels"].index(label) for label in toy["transcript"]]
-    bounds = align(logp[:, columns], [1] * len(columns))
-    labels = np.repeat(toy["transcript"], np.diff(bounds)).tolist()
-    n_right = sum(a == b for a, b in zip(labels, toy["gt"], strict=True))
-    assert n_right / len(toy["gt"]) == 0.875
 
 
 def clip(action_id: str, *span: int, is_scored: bool = True) -> TrueClip:
