@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from dataset_builder.domain import Action
-from stg_model.evaluation.html.actions import phrases
+from stg_model.evaluation.html.actions import middle_threshold, phrases
 from stg_model.evaluation.html.systems import PageSystem
 from stg_model.evaluation.measures import Curve, Floats
 from stg_model.evaluation.results import Report
@@ -41,10 +41,10 @@ class Panel:
 
 @dataclass(frozen=True, slots=True)
 class CurveSet:
-    """The diagrams of one metric."""
+    """The diagrams of one metric; one threshold of the first metric is open from the start."""
 
-    metric: str
     heading: str
+    is_open: bool
     n_actions: int
     panels: tuple[Panel, ...]
 
@@ -54,18 +54,25 @@ def curve_sets(
 ) -> list[CurveSet]:
     """Return the diagrams of each metric that has curves, in the report's order."""
     names = phrases(actions)
+    metrics = [m for m in report.headings if _n_true(systems, m)]
+    first = [m for m in metrics if m.split("@")[0] == metrics[0].split("@")[0]]
     found = []
-    for metric, heading in report.headings.items():
-        shown = [s for s in systems if s.row.scored.curves.get(metric)]
-        n_true = _n_true([s.row.scored.curves[metric] for s in shown])
-        if not n_true:
-            continue
+    for metric in metrics:
+        shown = [s for s in systems if _curves(s, metric)]
+        n_true = _n_true(shown, metric)
         frequent = sorted(n_true, key=lambda a: (-n_true[a], a))[:SHOWN_ACTIONS]
         panels = [_mean_panel(metric, shown, sorted(n_true), sum(n_true.values()))]
         for action_id in frequent:
             lines = (_line(system, metric, action_id) for system in shown)
             panels.append(Panel(names.get(action_id, action_id), n_true[action_id], tuple(lines)))
-        found.append(CurveSet(metric, heading, len(n_true), tuple(panels)))
+        found.append(
+            CurveSet(
+                report.headings[metric],
+                metric == middle_threshold(first),
+                len(n_true),
+                tuple(panels),
+            )
+        )
     return found
 
 
@@ -85,16 +92,20 @@ def envelope(curve: Curve | None) -> Floats:
     return found
 
 
-def _n_true(curves: Sequence[Mapping[str, Curve]]) -> dict[str, int]:
-    """Return the truths of each action that has some."""
-    pairs = ((action_id, c.n_true) for found in curves for action_id, c in found.items())
-    return {action_id: n for action_id, n in pairs if n}
+def _curves(system: PageSystem, metric: str) -> Mapping[str, Curve]:
+    return system.row.scored.curves.get(metric, {})
+
+
+def _n_true(systems: Sequence[PageSystem], metric: str) -> dict[str, int]:
+    """Return the number of true ones of each action that has some."""
+    curves = [found for system in systems for found in _curves(system, metric).items()]
+    return {action_id: curve.n_true for action_id, curve in curves if curve.n_true}
 
 
 def _line(system: PageSystem, metric: str, action_id: str) -> Line:
     scored = system.row.scored
     value = scored.per_action.get(metric, {}).get(action_id)
-    return Line(system, _path(envelope(scored.curves[metric].get(action_id))), value)
+    return Line(system, _path(envelope(_curves(system, metric).get(action_id))), value)
 
 
 def _mean_panel(
@@ -102,7 +113,7 @@ def _mean_panel(
 ) -> Panel:
     lines = []
     for system in systems:
-        curves = system.row.scored.curves[metric]
+        curves = _curves(system, metric)
         mean: Floats = np.mean([envelope(curves.get(action_id)) for action_id in actions], axis=0)
         lines.append(Line(system, _path(mean), system.row.metrics.get(metric)))
     return Panel("Mean over actions", n_true, tuple(lines))
