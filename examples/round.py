@@ -164,7 +164,8 @@ class Round:
             *("stg-model", "ground", checkpoint, "--videos", videos),
             *("--release", release, "--output", predictions),
         )
-        on_crowd = self.evaluate(release, predictions, videos)
+        page = ("--html", folder / "evaluation.html", "--frames", self.home / "frames")
+        on_crowd = self.evaluate(release, predictions, videos, *page)
         on_truth = self.evaluate(world / "held-out/truth", predictions, videos)
         self.say("prelabels for the open frames, then some answers with hints")
         self.import_clips("open", "--no-benchmark")
@@ -250,10 +251,12 @@ class Round:
             *("--split", part, *options),
         )
 
-    def evaluate(self, release: Path, predictions: Path, videos: Path) -> dict[str, Any]:
+    def evaluate(
+        self, release: Path, predictions: Path, videos: Path, *options: object
+    ) -> dict[str, Any]:
         """Score the predictions; return each system's metrics by its short name."""
         arguments = ("evaluate", release, predictions, "--videos", videos, "--json")
-        report = json.loads(self.run("stg-model", *arguments))
+        report = json.loads(self.run("stg-model", *arguments, *options))
         short = {"centre point": "centre", "fixed box": "fixed_box", "strongest motion": "motion"}
         return {
             "model" if s["kind"] == "submitted" else short.get(s["name"], s["name"]): s
@@ -291,6 +294,7 @@ def serve_until_interrupted(this: Round, url: str) -> None:
     maintainer = this.invite("You, maintaining", "maintainer", url)
     print(f"\nAnnotate:  {annotator}\nMaintain:  {maintainer}")
     print(f"Contact sheet of the release: {this.folder / 'contact-sheet.png'}")
+    print(f"Evaluation of the model:      {this.folder / 'evaluation.html'}")
     print("Each link works once. Ctrl-C stops the server.", flush=True)
     if os.environ.get("DISPLAY") or sys.platform == "darwin":
         webbrowser.open(annotator)

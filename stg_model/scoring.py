@@ -85,7 +85,8 @@ class Options:
 
     def baselines(self, release: Release) -> list[Predictions]:
         """Return the trivial systems to set beside those that are scored."""
-        return trivial_baselines(release, self.videos, self.settings.clips)
+        settings = self.settings
+        return trivial_baselines(release, self.videos, settings.clips, settings.pool)
 
     def pictures(self, release: Release) -> Pictures | None:
         """Return where the page's pictures come from, if from anywhere."""
