@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 
 from stg_model.evaluation.comparison import Comparison, Difference
 from stg_model.evaluation.intervals import Interval
-from stg_model.evaluation.report_text import short_share
+from stg_model.evaluation.report_text import interval_notes, short_share
 from stg_model.evaluation.results import Report, SystemReport, grouped, rule_text
 
 SPECIAL = {
@@ -154,11 +154,11 @@ def _notes(report: Report) -> list[str]:
     notes = [
         "All metrics lie in 0..1; more is better. --: the system's predictions do not define it."
     ]
+    notes += [escape(note) for note in interval_notes(report)]
     if report.intervals:
-        notes[0] += (
-            f" In brackets: {100 * report.intervals.level:g}\\,\\% intervals over "
-            f"{report.intervals.replicates:,} resamplings of the videos. Bold: the best value, "
-            "people apart, where its interval excludes the next one."
+        notes.append(
+            "Bold: the best value, people apart, where its interval excludes the next one."
         )
     rules = "; ".join(f"{name} = {rule_text(v)}" for name, v in asdict(report.settings).items())
-    return [*notes, f"Rules (sha256 {report.settings.digest[:12]}): {escape(rules)}."]
+    rules = f"Rules (sha256 {report.settings.digest[:12]}): {rules}."
+    return [" ".join(notes), escape(rules)]

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import itertools
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import asdict, dataclass
 
 from stg_model.evaluation.comparison import Comparison, Difference
-from stg_model.evaluation.intervals import Interval, IntervalSettings
+from stg_model.evaluation.intervals import Interval
 from stg_model.evaluation.results import Report, SystemReport, grouped, rule_text
 from stg_model.evaluation.settings import EvaluationSettings
 
@@ -21,6 +21,9 @@ NAME_WIDTH = 22
 """Longer names of systems go on in a line below."""
 
 TOO_FEW = "[-]"
+
+FEW_VIDEOS = 10
+"""Below so many, percentiles of resampled videos lie too close together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +49,7 @@ def to_text(found: Report | Comparison) -> str:
         *_wrapped(f"scored: {_counts(report.counts)}"),
         *(_wrapped(f"left out of the release: {left_out}") if left_out else ()),
         "All metrics lie in 0..1; more is better.",
-        *_interval_lines(report.intervals),
+        *interval_notes(report),
         "",
         *_blocks(report.headings, [_n_actions(report), *map(_system, report.systems)]),
         "",
@@ -62,13 +65,18 @@ def to_text(found: Report | Comparison) -> str:
     return "\n".join(lines)
 
 
-def _interval_lines(intervals: IntervalSettings | None) -> list[str]:
-    if intervals is None:
+def interval_notes(report: Report) -> list[str]:
+    """Return how the intervals were made, and a warning where they stand on few videos."""
+    made, n_videos = report.intervals, report.counts["videos"]
+    if made is None:
         return []
-    return [
-        f"In brackets: {intervals.level:.0%} intervals over {intervals.replicates:,} resamplings "
-        f"of the videos, seed {intervals.seed}."
+    notes = [
+        f"In brackets: {made.level:.0%} intervals over {made.replicates:,} resamplings of the "
+        f"videos, seed {made.seed}."
     ]
+    if n_videos < FEW_VIDEOS:
+        notes.append(f"Only {n_videos} videos: intervals of so few are too narrow.")
+    return notes
 
 
 def _n_actions(report: Report) -> _Column:
@@ -183,13 +191,25 @@ def _row_lines(row: SystemReport, headings: Mapping[str, str]) -> list[str]:
     """Return what a row stands on, and why it lacks what it lacks."""
     lines = _wrapped(f"{row.system.name}: {_counts(row.counts)}")
     for reason in dict.fromkeys(row.missing.values()):
-        absent = {name: text for name, text in headings.items() if row.missing.get(name) == reason}
-        parts = []
-        for title, names in grouped(headings):
-            mine = [name for name in names if name in absent]
-            parts += [f"'{title}'"] if mine == names else [headings[name] for name in mine]
-        lines += _wrapped(f"no {', '.join(parts)}: {reason}", "  ")
+        absent = {name for name in headings if row.missing.get(name) == reason}
+        lines += _wrapped(f"no {'; '.join(_summed_up(absent, headings))}: {reason}", "  ")
     return lines
+
+
+def _summed_up(absent: Set[str], headings: Mapping[str, str]) -> list[str]:
+    """Return metrics by the name of their whole group, or of all their thresholds, or their own."""
+    found = []
+    for title, names in grouped(headings):
+        if absent >= set(names):
+            found.append(f"'{title}'")
+            continue
+        for _, family in itertools.groupby(names, key=lambda name: name.split("@")[0]):
+            mine = list(family)
+            if len(mine) > 1 and absent >= set(mine):
+                found.append(headings[mine[0]].split("@")[0])
+            else:
+                found += [headings[name] for name in mine if name in absent]
+    return found
 
 
 def _counts(counts: Mapping[str, int]) -> str:

@@ -44,6 +44,7 @@ def test_a_report_reads_as_one_table_with_groups_intervals_counts_rules_and_reas
         "scored: videos 2, actions 1",
         "All metrics lie in 0..1; more is better.",
         "In brackets: 95% intervals over 1,000 resamplings of the videos, seed 0.",
+        "Only 2 videos: intervals of so few are too narrow.",
         "",
         "                                                     centre point",
         "                       actions  ours                 (baseline)",
@@ -106,6 +107,23 @@ def test_a_difference_without_an_interval_stands_by_its_value():
     assert "a: by how much it scores above each other row, on the same videos" in lines
     assert "  MoF                  +0.2500" in lines
     assert "  pointing             -" in lines
+
+
+def test_ten_videos_are_not_warned_of():
+    report = report_of(row_of("a"), intervals=IntervalSettings())
+    assert "Only 2 videos" in to_text(report)
+    assert "Only" not in to_text(replace(report, counts=report.counts | {"videos": 10}))
+
+
+def test_missing_metrics_are_summed_up_by_group_and_by_threshold(two_videos, make_perfect):
+    silent = replace(make_perfect(two_videos), seconds={}, tubes=())
+    lines = to_text(evaluate(two_videos, silent)).splitlines()
+    assert any(line.startswith("  no video mAP; video mAP (ACT): ") for line in lines)
+    text = " ".join(" ".join(lines).split())
+    assert (
+        "no 'when, given the order of the actions'; IoU+Pointing; IoU+P. micro: the predictions "
+        "hold no second records"
+    ) in text
 
 
 def test_metrics_are_grouped_by_what_they_ask():
