@@ -22,6 +22,7 @@ from stg_model.evaluation import (
     video_map,
 )
 from stg_model.evaluation.errors import UndefinedMetricError
+from stg_model.evaluation.frame_sizes import check_frame_sizes
 from stg_model.evaluation.intervals import IntervalSettings, percentile_interval, replicates
 from stg_model.evaluation.measures import Case, Scored, value_of
 from stg_model.evaluation.people import people_report
@@ -55,7 +56,8 @@ def evaluate(
     counted.
 
     Raises:
-        InputError: the release has nothing to score, or none of a system's records is about it.
+        InputError: the release has nothing to score, none of a system's records is about it, or
+            it saw frames of another shape (`check_frame_sizes`).
     """
     return evaluate_all(release, [predictions], settings, baselines, intervals)
 
@@ -72,6 +74,8 @@ def evaluate_all(
     truths = read_truth(release, settings.clips)
     systems = [(found, "submitted") for found in submitted]
     systems += [(found, "baseline") for found in baselines]
+    for found, _ in systems:
+        check_frame_sizes(release, found)
     rows = [_score(Case(truths, release.actions, found, settings), kind) for found, kind in systems]
     people = people_report(release, truths, settings, metrics_of(settings))
     rows += [people] if people else []
