@@ -266,6 +266,19 @@ class Annotator:
         self.page.goto(self.server.url)
         self.wait_for_frame()
 
+    def leave(self) -> None:
+        """Leave the page, and wait until it has given back the places that it held."""
+        self.page.goto("about:blank")
+        held = (
+            "SELECT 1 FROM slots JOIN leases ON leases.id = lease_id JOIN people"
+            " ON people.id = leases.person_id WHERE name = ? AND released_at IS NULL"
+        )
+        for _ in range(200):
+            if not self.server.rows(held, self.name):
+                return
+            self.page.wait_for_timeout(50)
+        pytest.fail("the page was left and kept its places")
+
     @property
     def frame_id(self) -> int:
         return int(self.page.evaluate("document.body.dataset.frame"))

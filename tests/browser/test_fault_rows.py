@@ -217,6 +217,7 @@ def test_answers_after_others_took_the_places_are_told_of_in_one_line(
     for x in PLACES[:2]:
         others.click(x, 0.3)
     assert others.arrive()
+    other.leave()  # the third place is free again
     context.close()
     person.page.context.set_offline(False)
     expect(person.message).to_have_text(

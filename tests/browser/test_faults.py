@@ -333,6 +333,9 @@ def test_answers_of_somebody_paused_in_mid_work_are_taken(annotator, call_comman
 
 def test_somebody_who_has_to_qualify_is_taken_there(annotator):
     reply = {"lease": None, "reason": "to_qualify", "message": None}
-    annotator.page.route("**/leases", lambda route: route.fulfill(json=reply))
+    # Once: the server knows better and sends the browser back, again and again.
+    annotator.page.route("**/leases", lambda route: route.fulfill(json=reply), times=1)
     with annotator.page.expect_request("**/qualify"):
         annotator.page.reload()
+    annotator.page.wait_for_url(f"{annotator.server.url}/")
+    annotator.wait_for_frame()
