@@ -12,18 +12,18 @@ V videos.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 
 import numpy as np
 
-from dataset_builder.geometry import Box
 from stg_model.evaluation.average_precision import Detections, mean_average_precision
+from stg_model.evaluation.boxed_frames import BoxedFrames, boxed_frames
 from stg_model.evaluation.errors import UndefinedMetricError
 from stg_model.evaluation.matching import Pairs, match
 from stg_model.evaluation.measures import Case, Floats, Ratio, Scored
 from stg_model.evaluation.regions import region_ious
 from stg_model.evaluation.settings import EvaluationSettings
-from stg_model.evaluation.truth import PointKey, true_boxes
+from stg_model.evaluation.truth import PointKey
 
 
 def metrics(settings: EvaluationSettings) -> dict[str, str]:
@@ -45,35 +45,21 @@ def score(case: Case) -> Scored:
         UndefinedMetricError: there are no boxes, or the system states no region at all.
         InputError: a heatmap cannot be read (`region = mask`).
     """
-    settings = case.settings
-    frames = true_boxes(case.truths)
-    if not frames:
-        raise UndefinedMetricError("no scored frame of the release has a box")
+    asked = boxed_frames(case)
     _check_regions(case)
-    ious_F = region_ious(case, frames)
+    settings = case.settings
+    ious_F = region_ious(case, asked.frames)
     is_hit_F = ious_F > settings.frame_iou_threshold
     if settings.iou_comparison == ">=":
         is_hit_F |= ious_F == settings.frame_iou_threshold
-
-    row = {action: index for index, action in enumerate(sorted({key[2] for key, _ in frames}))}
-    column = {video_id: index for index, video_id in enumerate(case.video_ids)}
-    actions_F = np.array([row[key[2]] for key, _ in frames])
-    videos_F = np.array([column[key[0]] for key, _ in frames])
-    frames_AV = np.zeros((len(row), len(column)))
-    hits_AV = np.zeros_like(frames_AV)
-    np.add.at(frames_AV, (actions_F, videos_F), 1)
-    np.add.at(hits_AV, (actions_F, videos_F), is_hit_F)
-
-    mean_ap = mean_average_precision(
-        _detections(case, frames, ious_F, row, column), frames_AV, settings
-    )
-    shares = (hits_AV.sum(axis=1) / frames_AV.sum(axis=1)).tolist()
+    hits_AV, frames_AV = asked.sums(is_hit_F), asked.sums()
+    mean_ap = mean_average_precision(_detections(case, asked, ious_F), frames_AV, settings)
     share, spatial_map = _names(settings)
     return Scored(
         {share: Ratio(hits_AV.sum(axis=0), frames_AV.sum(axis=0)), spatial_map: mean_ap},
         {"frames_without_region": int(np.isnan(ious_F).sum())},
-        {share: dict(zip(row, shares, strict=True)), spatial_map: mean_ap.per_action(list(row))},
-        {spatial_map: mean_ap.curves(list(row))},
+        {share: asked.means(is_hit_F), spatial_map: mean_ap.per_action(asked.actions)},
+        {spatial_map: mean_ap.curves(asked.actions)},
     )
 
 
@@ -93,29 +79,19 @@ def _check_regions(case: Case) -> None:
         raise UndefinedMetricError("no point record of the predictions has a heatmap or a box")
 
 
-def _detections(
-    case: Case,
-    frames: Sequence[tuple[PointKey, Box]],
-    ious_F: Floats,
-    row: Mapping[str, int],
-    column: Mapping[str, int],
-) -> Detections:
+def _detections(case: Case, asked: BoxedFrames, ious_F: Floats) -> Detections:
     """Return each record with a region as a detection of its action, in the order of the keys."""
-    answered = [
-        (index, key) for index, (key, _) in enumerate(frames) if not math.isnan(ious_F[index])
-    ]
-    keys = sorted({key for _, key in answered})
+    frames_P = np.flatnonzero(~np.isnan(ious_F))
+    keys_P = [asked.frames[frame][0] for frame in frames_P.tolist()]
+    keys = sorted(set(keys_P))
     number = {key: index for index, key in enumerate(keys)}
-    truths_P = np.array([index for index, _ in answered], np.int64)
-    detections_P = np.array([number[key] for _, key in answered], np.int64)
-    pairs = Pairs(detections_P, truths_P, ious_F[truths_P])
+    detections_P = np.array([number[key] for key in keys_P], np.int64)
+    frames_D = np.empty(len(keys), np.int64)
+    frames_D[detections_P] = frames_P  # of two frames with one key, either says action and video
     scores_D = _scores(case, keys)
-    return Detections(
-        np.array([row[key[2]] for key in keys], np.int64),
-        np.array([column[key[0]] for key in keys], np.int64),
-        scores_D,
-        match(pairs, scores_D, case.settings.frame_iou_threshold, case.settings),
-    )
+    pairs = Pairs(detections_P, frames_P, ious_F[frames_P])
+    is_true_D = match(pairs, scores_D, case.settings.frame_iou_threshold, case.settings)
+    return Detections(asked.actions_F[frames_D], asked.videos_F[frames_D], scores_D, is_true_D)
 
 
 def _scores(case: Case, keys: Iterable[PointKey]) -> Floats:

@@ -84,6 +84,12 @@ def test_a_constant_heatmap_says_the_whole_frame(value):
     assert mask_boxes(flat, 0.99) == [Box(0, 0, 1, 1)]
 
 
+def test_a_range_that_is_nothing_but_rounding_is_none():
+    heat = 0.1 + 1e-13 * np.random.default_rng(0).random((1, 7, 7))
+    assert masks(heat, 0.5).all()
+    assert not masks(heat - 0.1, 0.5).all()
+
+
 def test_a_map_finer_than_the_grid_keeps_its_cells():
     heat = np.zeros((1, 100, 250))
     heat[0, 30, 200] = 2.0
