@@ -1,13 +1,15 @@
 """Given a video, an action and its time, where is it: gt_vIoU (MODEL.md 6.6, R27)?
 
-The questions of `queries`, with the true seconds told. The box of a second is that of the tube that
-answers the question, else that of the point record of the action at that second; a second with
-neither has IoU 0. The IoUs are averaged over the seconds of a clip that have a true box, then over
-the clips that have one. No second of background is asked, so a system that only localises has this
-metric too.
+The questions of `queries`, with the true seconds told. The box of a second is that of the tube
+record that answers the question, else the box of the region (`regions`) that the point record of
+the action states at that second; a second with neither has IoU 0. The IoUs are averaged over the
+seconds of a clip that have a true box, then over the clips that have one. No second of background
+is asked, so a system that only localises has this metric too.
 """
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 from dataset_builder.geometry import Box
 from stg_model.evaluation.errors import UndefinedMetricError
@@ -19,8 +21,9 @@ from stg_model.evaluation.queries import (
     questions,
     scored_questions,
 )
+from stg_model.evaluation.regions import region_boxes
 from stg_model.evaluation.settings import EvaluationSettings
-from stg_model.evaluation.truth import PointKey
+from stg_model.evaluation.truth import PointKey, true_boxes
 
 
 def metrics(settings: EvaluationSettings) -> dict[str, str]:
@@ -32,13 +35,14 @@ def score(case: Case) -> Scored:
     """Ask one system for the place of every scored clip that has a box.
 
     Raises:
-        UndefinedMetricError: no scored clip has a box, or the system says no box at all.
-        InputError: a tube names a clip of another video or action.
+        UndefinedMetricError: no scored clip has a box, or the system states no region and no tube.
+        InputError: a tube names a clip of another video or action, or a heatmap cannot be read.
     """
-    boxes = _point_boxes(case)
+    asked = true_boxes(case.truths)
+    if not asked:
+        raise UndefinedMetricError("no scored frame of the release has a box")
+    boxes = _regions(case, {key for key, _ in asked})
     tubes = case.predictions.tubes
-    if not boxes and not tubes:
-        raise UndefinedMetricError("the predictions hold no boxes and no tubes")
     answer_of = answers(case.truths, tubes)
     found: list[Answered] = []
     n_missing = 0
@@ -52,12 +56,17 @@ def score(case: Case) -> Scored:
         n_missing += len(clip.boxes.keys() - said.keys())
         value = mean_box_iou(clip.boxes, said, sorted(clip.boxes))
         found.append(Answered(video, clip.action_id, value))
-    if not found:
-        raise UndefinedMetricError("no scored frame of the release has a box")
     counts = {"asked_frames_without_predicted_box": n_missing}
     return scored_questions({"gt_viou": found}, len(case.truths), counts)
 
 
-def _point_boxes(case: Case) -> dict[PointKey, Box]:
-    points = case.predictions.points.items()
-    return {key: record.box for key, record in points if record.box is not None}
+def _regions(case: Case, asked: set[PointKey]) -> dict[PointKey, Box]:
+    """Return the regions of the frames that are asked, and of no others: heatmaps cost time."""
+    predictions, region = case.predictions, case.settings.region
+    stated = (p.box or (region == "mask" and p.heatmap) for p in predictions.points.values())
+    if not predictions.tubes and not any(stated):
+        raise UndefinedMetricError(
+            f"the predictions hold no tube records and no regions (region = {region})"
+        )
+    points = {key: found for key, found in predictions.points.items() if key in asked}
+    return region_boxes(replace(case, predictions=replace(predictions, points=points)))

@@ -2,7 +2,8 @@
 
 The setting of VidSTG and HC-STVG: every scored clip asks for its action in its video. The answer is
 the tube that names the clip, else the best-scored tube of that action in that video that names no
-clip. Of a tube only its span counts, from its first second to its last, and its boxes:
+clip (`tubes`: records of the file, or made of its seconds and points). Of a tube only its span
+counts, from its first second to its last, and its boxes:
 
 - tIoU: seconds in both spans / seconds in either;
 - vIoU: sum of the box IoUs at the seconds in both spans / seconds of the hull of both spans. Where
@@ -31,8 +32,10 @@ from dataset_builder.geometry import Box, box_iou
 from dataset_builder.predictions import TubePrediction
 from stg_model.evaluation.errors import UndefinedMetricError
 from stg_model.evaluation.measures import Case, Ratio, Scored
+from stg_model.evaluation.pools import check_pool
 from stg_model.evaluation.settings import EvaluationSettings
 from stg_model.evaluation.truth import TrueClip, VideoTruth
+from stg_model.evaluation.tubes import predicted_tubes
 
 Span = tuple[int, int]
 """Half-open `[first, last + 1)`, in whole seconds or in frames."""
@@ -57,12 +60,13 @@ def score(case: Case) -> Scored:
     """Ask one system for every scored clip.
 
     Raises:
-        UndefinedMetricError: the system has no tubes, or no scored clip has a box.
-        InputError: a tube names a clip of another video or action.
+        UndefinedMetricError: no scored clip has a box, or what the system wrote makes no tubes, or
+            makes them of seconds whose actions were not chosen among those of the settings' pool.
+        InputError: a tube names a clip of another video or action, or a heatmap cannot be read.
     """
-    tubes = case.predictions.tubes
-    if not tubes:
-        raise UndefinedMetricError("the predictions hold no tube records")
+    if not case.predictions.tubes:
+        check_pool(case)
+    tubes = predicted_tubes(case)
     answer_of = answers(case.truths, tubes)
     tious, vious = [], []
     for video, _, clip in questions(case.truths):

@@ -1,9 +1,18 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
+import numpy as np
 import pytest
 
 from dataset_builder.geometry import Box, Point
-from dataset_builder.predictions import PointPrediction, Predictions, System, TubePrediction
+from dataset_builder.predictions import (
+    HeatmapReference,
+    PointPrediction,
+    Predictions,
+    System,
+    TubePrediction,
+)
 from stg_model.evaluation.errors import UndefinedMetricError
 from stg_model.evaluation.given_time import score
 from stg_model.evaluation.measures import Case, value_of
@@ -21,10 +30,10 @@ def points(boxes: dict[int, Box | None], action_id: str = "cut") -> dict:
     return {keys[s]: PointPrediction(*keys[s], Point(0.5, 0.5), box) for s, box in boxes.items()}
 
 
-def scored(clips, said, *tubes):
+def scored(clips, said, *tubes, folder=None, **rules):
     truths = (VideoTruth("v", 20, tuple(clips)),)
-    predictions = Predictions(System("s"), points=said, tubes=tubes)
-    return score(Case(truths, (), predictions, EvaluationSettings()))
+    predictions = Predictions(System("s"), points=said, tubes=tubes, folder=folder)
+    return score(Case(truths, (), predictions, EvaluationSettings(**rules)))
 
 
 def value(found) -> float:
@@ -66,8 +75,24 @@ def test_boxes_of_another_action_do_not_count():
     assert (value(found), found.counts["asked_frames_without_predicted_box"]) == (0, 2)
 
 
+def test_by_the_mask_rule_the_box_is_that_of_the_heatmap(tmp_path):
+    """Heat in the left half of the frame, the true box there, the stated boxes elsewhere."""
+    np.save(tmp_path / "heat.npy", np.array([[[1.0, 1.0, 0.0, 0.0]]]))
+    said = {
+        key: replace(found, heatmap=HeatmapReference("heat.npy", 0))
+        for key, found in points({2: ELSEWHERE, 3: ELSEWHERE}).items()
+    }
+    left = TrueClip("c", "cut", frozenset({2, 3}), dict.fromkeys((2, 3), Box(0, 0, 0.5, 1)))
+    assert value(scored([left], said)) == 0
+    assert value(scored([left], said, folder=tmp_path, region="mask")) == pytest.approx(1, abs=0.01)
+    bare = {key: replace(found, box=None) for key, found in said.items()}
+    assert value(scored([left], bare, folder=tmp_path, region="mask")) > 0.9
+    with pytest.raises(UndefinedMetricError, match=r"no regions \(region = box\)"):
+        scored([left], bare)
+
+
 def test_systems_without_boxes_and_truth_without_boxes_have_no_value():
-    with pytest.raises(UndefinedMetricError, match="no boxes and no tubes"):
+    with pytest.raises(UndefinedMetricError, match="no tube records and no regions"):
         scored([CUT], points({2: None}))
     with pytest.raises(UndefinedMetricError, match="no scored frame of the release has a box"):
         scored([TrueClip("e", "pour", frozenset({15}), {})], points({2: BOX}))

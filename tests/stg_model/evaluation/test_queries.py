@@ -10,8 +10,14 @@ from hypothesis import strategies as st
 
 from dataset_builder.domain import Action
 from dataset_builder.errors import InputError
-from dataset_builder.geometry import Box
-from dataset_builder.predictions import Predictions, System, TubePrediction
+from dataset_builder.geometry import Box, Point
+from dataset_builder.predictions import (
+    PointPrediction,
+    Predictions,
+    SecondPrediction,
+    System,
+    TubePrediction,
+)
 from stg_model.evaluation.errors import UndefinedMetricError
 from stg_model.evaluation.measures import Case, Scored, value_of
 from stg_model.evaluation.queries import (
@@ -169,6 +175,30 @@ def test_the_comparison_decides_at_the_threshold_itself():
 def test_the_thresholds_of_the_settings_name_the_metrics():
     found = scored([truth(CUT)], tube(2, 3), query_iou_thresholds=(0.25, 0.8))
     assert values(found) == {"m_tiou": 0.75, "m_viou": 0.75, "viou@0.25": 1, "viou@0.8": 0}
+
+
+def implied(pool: str = "") -> Predictions:
+    """Return seconds that name "cut" at 2 to 4 and, with a better score, at 10, with boxes."""
+    seconds = {
+        ("v", s): SecondPrediction("v", s, "cut", {"cut": 0.9 if s == 10 else 0.5})
+        for s in (2, 3, 4, 10)
+    }
+    points = {(*key, "cut"): PointPrediction(*key, "cut", Point(0.3, 0.3), BOX) for key in seconds}
+    return Predictions(System("s", pool=pool), seconds, points)
+
+
+def test_tubes_are_made_of_seconds_and_points_where_a_system_writes_none():
+    again = clip("d", "cut", 10, {10: BOX}, 1)
+    found = score(Case((truth(CUT, again),), (), implied(), EvaluationSettings()))
+    assert values(found)["m_tiou"] == 1 / 2  # the run at 10 is the better one, and answers both
+
+
+def test_tubes_made_of_seconds_need_the_pool_of_the_settings_and_others_do_not():
+    settings = EvaluationSettings(pool="all")
+    with pytest.raises(UndefinedMetricError, match="the pool of all actions needs a system"):
+        score(Case((truth(CUT),), (), implied("video"), settings))
+    assert score(Case((truth(CUT),), (), implied("all"), settings)).measures
+    assert values(scored([truth(CUT)], tube(2), pool="all"))["m_tiou"] == 1
 
 
 def test_systems_without_tubes_and_truth_without_boxes_have_no_value():
