@@ -45,9 +45,17 @@ def test_a_converged_plan_is_that_of_pot(n_frames, n_words, epsilon):
 
 @pytest.mark.skipif(not ORACLE.is_file(), reason=f"no {ORACLE}; set SHARED_DATA to run this")
 def test_a_converged_plan_is_that_of_the_stored_oracle():
-    for case in json.loads(ORACLE.read_text()):
+    """All six cases, one of a single word and one of more words than frames among them."""
+    cases = json.loads(ORACLE.read_text())
+    assert [(case["U"], case["K"]) for case in cases] == [
+        (16, 6), (16, 20), (16, 1), (8, 3), (32, 12), (4, 7)
+    ]  # fmt: skip
+    for case in cases:
         plan = plan_of(np.array(case["P"]), case["eps"])
+        assert plan.shape == (case["U"], case["K"])
+        assert np.abs(plan.sum(axis=0) - 1 / case["K"]).max() < 1e-12  # it has converged
         assert np.abs(plan - np.array(case["Q"])).max() < 1e-9
+        assert np.abs(plan.max(axis=1) - np.array(case["score_max"])).max() < 1e-9
 
 
 @given(seed=st.integers(0, 10_000), data=st.data())

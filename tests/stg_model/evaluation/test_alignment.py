@@ -21,7 +21,7 @@ def problems(draw: st.DrawFn) -> Problem:
     """Scores of some seconds, the shortest lengths and the scores of every length."""
     shortest = draw(st.lists(st.integers(0, 2), min_size=1, max_size=4))
     n_positions = len(shortest)
-    n_seconds = draw(st.integers(max(sum(shortest), 1), 7))
+    n_seconds = draw(st.integers(max(sum(shortest), 1), 8))
 
     def table(n_rows: int, n_columns: int) -> np.ndarray:
         row = st.lists(score, min_size=n_columns, max_size=n_columns)
