@@ -11,10 +11,8 @@ import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
-import jinja2
-from markupsafe import Markup
-
 from dataset_builder import tables
+from dataset_builder.errors import OutputError
 from dataset_builder.predictions import Predictions
 from dataset_builder.release import Release
 from stg_model.evaluation.comparison import Comparison
@@ -55,6 +53,7 @@ def write_page(
 
     Raises:
         InputError: a picture or heatmap cannot be read.
+        OutputError: jinja2 is not installed.
         ValueError: the predictions are not those of the report's submitted systems.
     """
     text = render(report, release, predictions, pictures=pictures, comparison=comparison)
@@ -81,8 +80,7 @@ def render(
     style, script = (
         (TEMPLATES / name).read_text(encoding="utf-8") for name in ("page.css", "page.js")
     )
-    template = _environment().get_template("page.html")
-    return template.render(
+    return _fill(
         report=report,
         systems=systems,
         submitted=submitted,
@@ -101,14 +99,21 @@ def render(
         accounts=[
             (s, rules.counts(s.row.counts), rules.reasons(s, report.headings)) for s in systems
         ],
-        style=Markup(style),
-        script=Markup(script),
+        style=style,
+        script=script,
         policy=_policy(style, script),
     )
 
 
-def _environment() -> jinja2.Environment:
-    return jinja2.Environment(
+def _fill(**values: object) -> str:
+    """Return the page's template with its values; `style` and `script` come in as they are."""
+    try:
+        import jinja2  # noqa: PLC0415 - scores without a page need no templates
+    except ImportError as error:
+        raise OutputError(
+            "the HTML page needs jinja2: pip install 'grounding-circle[report]'"
+        ) from error
+    environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
@@ -116,6 +121,7 @@ def _environment() -> jinja2.Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
+    return environment.get_template("page.html").render(**values)
 
 
 def _policy(style: str, script: str) -> str:

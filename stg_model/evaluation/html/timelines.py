@@ -20,8 +20,8 @@ from stg_model.evaluation.truth import VideoTruth
 CHOSEN_BY = ("iou_pointing", "mof", "temporal_iou", "pointing")
 """Metrics that rank the videos; the first that the first system has."""
 
-N_SHOWN = 2
-"""Videos shown of the best, of the middle and of the worst."""
+N_SHOWN, N_SHOWN_OF_MANY, MANY = 2, 1, 4
+"""Videos shown of the best, of the middle and of the worst; fewer of four systems or more."""
 
 N_COLOURS = 8
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -91,21 +91,22 @@ def timelines(
     metric, values = ranked
     said = [(s, _as_scored(report, s, truths)) for s in submitted]
     order = sorted(values, key=lambda index: (-values[index], truths[index].video_id))
+    ranks = chosen_ranks(len(order), N_SHOWN if len(submitted) < MANY else N_SHOWN_OF_MANY)
     videos = tuple(
-        _timeline(truths[index], f"{rank} of {len(order)}", values[index], said, names)
-        for rank, index in ((rank + 1, order[rank]) for rank in chosen_ranks(len(order)))
+        _timeline(truths[index], f"{rank + 1} of {len(order)}", values[index], said, names)
+        for rank, index in ((rank, order[rank]) for rank in ranks)
     )
     return Timelines(report.headings[metric], submitted[0].name, len(order), videos)
 
 
-def chosen_ranks(n: int) -> list[int]:
+def chosen_ranks(n: int, n_shown: int) -> list[int]:
     """Return the ranks of the best, the middle and the worst of n, from 0, rising.
 
-    >>> chosen_ranks(9), chosen_ranks(3)
-    ([0, 1, 4, 5, 7, 8], [0, 1, 2])
+    >>> chosen_ranks(9, 2), chosen_ranks(9, 1), chosen_ranks(3, 2)
+    ([0, 1, 4, 5, 7, 8], [0, 4, 8], [0, 1, 2])
     """
     middle = n // 2
-    ranks = [*range(N_SHOWN), *range(middle, middle + N_SHOWN), *range(n - N_SHOWN, n)]
+    ranks = [*range(n_shown), *range(middle, middle + n_shown), *range(n - n_shown, n)]
     return sorted({rank for rank in ranks if 0 <= rank < n})
 
 
