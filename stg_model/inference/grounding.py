@@ -20,7 +20,7 @@ from dataset_builder.predictions import PointPrediction, SecondPrediction, Syste
 from dataset_builder.release import Release
 from stg_model.features.store import VideoFeatures
 from stg_model.features.tiny import patch_inputs
-from stg_model.inference.heatmaps import Place, enlarged, heatmaps, place_of
+from stg_model.inference.heatmaps import Place, enlarged, heatmaps, place_of, stretched
 from stg_model.network.global_branch import cosines
 from stg_model.training.checkpoint import Checkpoint
 from stg_model.training.dataset import padded_words
@@ -38,8 +38,9 @@ class VideoScores:
     """What the model says of one video.
 
     `similarity_FJ` is the cosine of each second with each action, `heat_JFGG` the heat of each
-    action in each second, on any scale; `actions` holds the pool without those whose words are
-    all unknown, which are `unheard`. The last `n_past` seconds begin after the video's end.
+    action in each second, on any scale (empty where none was asked for); `actions` holds the pool
+    without those whose words are all unknown, which are `unheard`. The last `n_past` seconds begin
+    after the video's end.
     """
 
     video_id: str
@@ -66,30 +67,33 @@ def pools_of(release: Release) -> dict[str, list[Action]]:
 
 @torch.no_grad()
 def score_video(
-    checkpoint: Checkpoint, video: VideoFeatures, actions: Iterable[Action]
+    checkpoint: Checkpoint,
+    video: VideoFeatures,
+    actions: Iterable[Action],
+    *,
+    with_heat: bool = True,
 ) -> VideoScores:
     """Score every second of a video against a pool of actions.
 
-    An action none of whose words the model has heard is `unheard`, with a warning.
+    An action none of whose words the model has heard is `unheard`. Without heat, which costs most,
+    many actions can be scored; then there is no warning of the unheard either.
     """
     model, settings = checkpoint.model, checkpoint.settings
     queries = [(a, checkpoint.vocabulary.ids(a.description)) for a in actions]
-    for action, words in queries:
-        if not words:
-            logger.warning(
-                "%s: action %r has no word of the training narration; it is never predicted",
-                video.video_id,
-                action.description,
-            )
     known = [(action, words) for action, words in queries if words]
     unheard = tuple(action for action, words in queries if not words)
+    for action in unheard if with_heat else ():
+        logger.warning(
+            "%s: action %r has no word of the training narration; it is never predicted",
+            video.video_id,
+            action.description,
+        )
     words_JK = padded_words([words for _, words in known])[: len(known)]
     tokens = model.backbone(patch_inputs(video.pixels, settings.network))
+    no_heat = tokens.frames_FD.new_zeros(0, len(video.pixels), 1, 1)
     if not known:
-        n_scored = len(video.pixels)
-        empty = tokens.frames_FD.new_zeros(0, n_scored, 1, 1)
-        none = np.zeros((n_scored, 0))
-        return VideoScores(video.video_id, (), none, empty, unheard, video.n_past)
+        none = np.zeros((len(video.pixels), 0))
+        return VideoScores(video.video_id, (), none, no_heat, unheard, video.n_past)
     similarity_FJ = cosines(
         model.global_branch.frames(tokens.frames_FD),
         model.global_branch.sentences(*model.embed(words_JK)),
@@ -97,7 +101,7 @@ def score_video(
     similarity_FJ = scipy.ndimage.uniform_filter1d(
         similarity_FJ, settings.inference.smoothing_s, axis=0, mode="nearest"
     )
-    heat_JFGG = heatmaps(model, tokens, words_JK, settings.inference)
+    heat_JFGG = heatmaps(model, tokens, words_JK, settings.inference) if with_heat else no_heat
     actions = tuple(action for action, _ in known)
     return VideoScores(video.video_id, actions, similarity_FJ, heat_JFGG, unheard, video.n_past)
 
@@ -153,6 +157,18 @@ def point_predictions(
         )
         for (second, action_id), place in zip(keys, places, strict=True)
     ]
+
+
+def heat_at(scores: VideoScores, points: Iterable[PointPrediction]) -> np.ndarray:
+    """Return the heat that each point was read from, on the model's own grid, stretched to 0..1.
+
+    Returns:
+        Array (points, G, G) of float16.
+    """
+    number = {action.action_id: j for j, action in enumerate(scores.actions)}
+    keys = [(number[found.action_id], found.second) for found in points]
+    numbers, seconds = np.array(keys, dtype=int).reshape(-1, 2).T
+    return stretched(scores.heat_JFGG[numbers, seconds]).numpy().astype(np.float16)
 
 
 def places_at(

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
+
+import numpy as np
 
 from dataset_builder import frames
 from dataset_builder.console import progress
 from dataset_builder.domain import Action, action_id_for
 from dataset_builder.errors import InputError
+from dataset_builder.predicted_heatmaps import write_heatmaps
 from dataset_builder.predictions import PointPrediction, SecondPrediction, write_predictions
 from dataset_builder.release import Release
 from stg_model.features.store import VideoFeatures, extract_features, read_features
 from stg_model.inference.grounding import (
+    VideoScores,
+    heat_at,
     point_predictions,
     pools_of,
     score_video,
@@ -27,12 +33,29 @@ logger = logging.getLogger(__name__)
 
 
 def ground_release(
-    checkpoint: Checkpoint, videos: Path, release: Release, output: Path, features: Path | None
+    checkpoint: Checkpoint,
+    videos: Path,
+    release: Release,
+    output: Path,
+    features: Path | None,
+    *,
+    pool: str = "video",
+    heatmaps: bool = False,
 ) -> tuple[int, int]:
     """Predict every second of a release's videos and every frame of its clips.
 
-    A video's pool is the actions of its own clips. Points are given for each frame's own action and
-    for each second's predicted action.
+    Points are given for each frame's own action and for each second's predicted action.
+
+    Args:
+        checkpoint: the model.
+        videos: folder with a file for each video of the release.
+        release: says which actions and frames there are.
+        output: the predictions file.
+        features: store to read from and add to, if any.
+        pool: `video` chooses a second's action among those of the video's own clips; `all` among
+            those of the release, and a record then has the scores of its own video's actions and of
+            the one that it names.
+        heatmaps: also write the heat behind each point, into `heatmaps_file(output)`.
 
     Returns:
         How many seconds and how many points were written.
@@ -42,31 +65,51 @@ def ground_release(
     """
     files = videos_of(release, videos)
     pools = pools_of(release)
-    clip_of = {clip.clip_id: clip for clip in release.clips}
-    wanted: dict[str, list[tuple[int, str]]] = {}
-    for frame in release.frames:
-        clip = clip_of[frame.clip_id]
-        wanted.setdefault(clip.video_id, []).append((frame.second, clip.action_id))
-    digest_of = {video.video_id: video.sha256 for video in release.videos}
+    everything = sorted(release.actions, key=lambda a: a.action_id) if pool == "all" else []
+    wanted = _frames_of_videos(release)
+    known = {video.video_id: video for video in release.videos}
 
     seconds: list[SecondPrediction] = []
     points: list[PointPrediction] = []
+    heat: list[np.ndarray] = []
     source_of: dict[str, str] = {}
+    sizes: dict[str, tuple[int, int]] = {}
     extracted = extract_features(files, features, checkpoint.settings.features)
     for video in progress(extracted, "ground", total=len(files)):
-        if video.source_sha256 != digest_of[video.video_id]:
+        video_id = video.video_id
+        source_of[video_id] = video.source_sha256
+        if video.source_sha256 == known[video_id].sha256:
+            sizes[video_id] = (known[video_id].width, known[video_id].height)
+        else:
+            sizes[video_id] = _frame_size(files[video_id])
             logger.warning(
                 "%s: not the file that the release was made of; points may not fit",
-                files[video.video_id],
+                files[video_id],
             )
-        source_of[video.video_id] = video.source_sha256
-        pool, frames_wanted = pools[video.video_id], wanted.get(video.video_id, [])
-        mine, places = _predict(checkpoint, video, pool, frames_wanted)
+        asked = wanted[video_id]
+        mine, scores = _label(checkpoint, video, pools[video_id], asked, everything)
+        places = _point(checkpoint, scores, mine, asked)
         seconds += mine
         points += places
+        if heatmaps and places:
+            heat.append(heat_at(scores, places))
     _warn_of_known_videos(checkpoint, source_of)
-    write_predictions(output, system_of(checkpoint), seconds, points)
+    if heat:
+        file = heatmaps_file(output)
+        stored = write_heatmaps(file.parent, file.name, np.concatenate(heat))
+        points = [replace(p, heatmap=found) for p, found in zip(points, stored, strict=True)]
+    system = replace(system_of(checkpoint), pool=pool)
+    write_predictions(output, system, seconds, points, frame_sizes_px=sizes)
     return len(seconds), len(points)
+
+
+def heatmaps_file(output: Path) -> Path:
+    """Return where the heatmaps of a predictions file stand: beside it.
+
+    >>> heatmaps_file(Path("mine/predictions.jsonl")).as_posix()
+    'mine/predictions-heatmaps.npy'
+    """
+    return output.with_name(f"{output.stem}-heatmaps.npy")
 
 
 def ground_video(
@@ -85,8 +128,10 @@ def ground_video(
     ((video_id, file),) = frames.find_videos(video).items()
     features = read_features(file, video_id, checkpoint.settings.features)
     _warn_of_known_videos(checkpoint, {video_id: features.source_sha256})
-    seconds, points = _predict(checkpoint, features, actions, ())
-    write_predictions(output, system_of(checkpoint), seconds, points)
+    seconds, scores = _label(checkpoint, features, actions, ())
+    points = _point(checkpoint, scores, seconds, ())
+    sizes = {video_id: _frame_size(file)}
+    write_predictions(output, system_of(checkpoint), seconds, points, frame_sizes_px=sizes)
     return len(seconds), len(points)
 
 
@@ -146,15 +191,58 @@ def _warn_of_known_videos(checkpoint: Checkpoint, source_of: Mapping[str, str]) 
             )
 
 
-def _predict(
+def _frames_of_videos(release: Release) -> dict[str, list[tuple[int, str]]]:
+    """Return each video's frames as `(second, action_id)`."""
+    clip_of = {clip.clip_id: clip for clip in release.clips}
+    wanted: dict[str, list[tuple[int, str]]] = {video.video_id: [] for video in release.videos}
+    for frame in release.frames:
+        clip = clip_of[frame.clip_id]
+        wanted[clip.video_id].append((frame.second, clip.action_id))
+    return wanted
+
+
+def _frame_size(path: Path) -> tuple[int, int]:
+    """Return a video's (width, height) in pixels, as displayed."""
+    probe = frames.probe_video(path)
+    return probe.width, probe.height
+
+
+def _label(
     checkpoint: Checkpoint,
     video: VideoFeatures,
-    pool: Sequence[Action],
+    own: Sequence[Action],
     wanted: Collection[tuple[int, str]],
-) -> tuple[list[SecondPrediction], list[PointPrediction]]:
-    settings = checkpoint.settings.inference
-    scores = score_video(checkpoint, video, pool)
+    everything: Sequence[Action] = (),
+) -> tuple[list[SecondPrediction], VideoScores]:
+    """Choose each second's action among the video's own, or among `everything` where that is given.
+
+    Returns:
+        A record for each second, and the video's scores, with heat, for its own actions and those
+        that were chosen.
+    """
+    threshold = checkpoint.settings.inference.background_threshold
     n_wanted = max((second + 1 for second, _ in wanted), default=0)
-    seconds = second_predictions(scores, settings.background_threshold, n_wanted)
+    if not everything:
+        scores = score_video(checkpoint, video, own)
+        return second_predictions(scores, threshold, n_wanted), scores
+    overall = score_video(checkpoint, video, everything, with_heat=False)
+    seconds = second_predictions(overall, threshold, n_wanted)
+    mine = {action.action_id for action in own}
+    seconds = [
+        replace(s, scores={a: x for a, x in s.scores.items() if a in mine or a == s.action_id})
+        for s in seconds
+    ]
+    mine |= {s.action_id for s in seconds if s.action_id is not None}
+    return seconds, score_video(checkpoint, video, [a for a in everything if a.action_id in mine])
+
+
+def _point(
+    checkpoint: Checkpoint,
+    scores: VideoScores,
+    seconds: Iterable[SecondPrediction],
+    wanted: Collection[tuple[int, str]],
+) -> list[PointPrediction]:
+    """Return the places of the frames asked for, and of what each second names."""
     chosen = [(s.second, s.action_id) for s in seconds if s.action_id is not None]
-    return seconds, point_predictions(scores, [*wanted, *chosen], settings.mask_threshold)
+    alpha = checkpoint.settings.inference.mask_threshold
+    return point_predictions(scores, [*wanted, *chosen], alpha)
