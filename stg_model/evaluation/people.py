@@ -20,6 +20,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
+from dataset_builder.errors import InputError
 from dataset_builder.fusion.boxes import UNION_MARGIN, union_box
 from dataset_builder.geometry import Point, box_iou
 from dataset_builder.predictions import System
@@ -62,9 +63,6 @@ def people_report(
     Returns:
         The row, each metric that people do not define missing with the reason; None where the
         release has no answers or its boxes were not made of them.
-
-    Raises:
-        InputError: the release's manifest names a build setting that is not known.
     """
     if release.derivation != "clicks" or not release.answers:
         return None
@@ -91,11 +89,13 @@ def score_people(
     `pointing_average`, `iou_comparison` and `frame_iou_threshold` hold as for a system.
 
     Raises:
-        UndefinedMetricError: the boxes were made by a rule that is not known here, or no frame has
-            enough clicks.
-        InputError: the release's manifest names a build setting that is not known.
+        UndefinedMetricError: the boxes were made by a rule or setting that is not known here, or no
+            frame has enough clicks.
     """
-    build = read_settings(release.settings)
+    try:
+        build = read_settings(release.settings)
+    except InputError as error:
+        raise UndefinedMetricError(f"how the boxes were made cannot be read: {error}") from error
     strange = sorted(set(release.rules.values()) - {UNION_MARGIN})
     if build.mode != "paper" or strange:
         raise UndefinedMetricError(

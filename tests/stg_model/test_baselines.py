@@ -18,6 +18,7 @@ from stg_model.baselines.fixed_box import fixed_box
 from stg_model.baselines.random_point import random_point
 from stg_model.baselines.strongest_motion import motion_points, strongest, strongest_motion
 from stg_model.baselines.trivial import trivial_baselines
+from stg_model.evaluation import EvaluationSettings, evaluate
 
 WIDTH, HEIGHT, RATE, N_SECONDS = 160, 128, 8, 4
 
@@ -138,6 +139,16 @@ def test_the_pool_of_all_actions_lets_the_random_baseline_name_any_of_them():
     own = random_point(release)
     assert own.system.pool == "video"
     assert {record.action_id for record in own.seconds.values()} == {"cut", "stir", None}
+
+
+@pytest.mark.parametrize("pool", ["video", "all"])
+def test_chance_has_a_value_for_every_metric(pool):
+    release = release_of(20)
+    release = replace(release, actions=(*release.actions, Action("pour", "pour")))
+    found = random_point(release, pool=pool)
+    (row,) = evaluate(release, found, EvaluationSettings(pool=pool)).systems
+    assert row.missing == {}
+    assert None not in row.metrics.values()
 
 
 def test_the_random_baseline_says_what_its_scores_say():
