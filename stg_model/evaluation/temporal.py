@@ -13,28 +13,14 @@ leaves log-probabilities over just these as they are. A system that writes proba
 writes a flat distribution; its lengths weigh more. The mean length is the video's seconds divided
 by its positions, 2 x clips + 1, for clips and background alike.
 
-For each clip, G are its true and D its aligned seconds: IoU = |G n D| / |G u D|, IoD = |G n D| /
-|D| (0 where D is empty), averaged over the clips of a video, then over videos. What G and D are is
-named by `alignment_match`:
-
-- `positions`: the seconds of the clip and of its position;
-- `best_same_action`: as spans, the best of the aligned spans of the clip's action, for IoU and IoD
-  apart; the union of two spans is their hull (public code after Lea et al., ICRA 2016, which reads
-  labels by frame: there two runs of one action that touch are one, here they are two);
-- `action_seconds`: not clip by clip but action by action, all seconds of both.
-
-With `alignment_positions = all` the background counts as well: its true segments are the seconds in
-no clip between the start of one clip and that of the next, where there are any.
-
-A second that two clips share counts for the one that it was aligned to; spans keep theirs. MoF is
-the share of seconds that got a true action, or rightly background; seconds that only clips which
-are not scored hold do not count.
+The aligned seconds of each clip are compared with its true ones (`segment_overlap`): IoU and IoD,
+averaged over the clips of a video, then over videos. MoF is the share of seconds that got a true
+action, or rightly background; seconds that only clips which are not scored hold do not count.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
@@ -47,6 +33,7 @@ from stg_model.evaluation.alignment import align, align_as_released
 from stg_model.evaluation.errors import UndefinedMetricError
 from stg_model.evaluation.length_models import poisson_scores
 from stg_model.evaluation.measures import Case, Ratio, Scored, value_of
+from stg_model.evaluation.segment_overlap import Overlap, overlaps
 from stg_model.evaluation.settings import EvaluationSettings
 from stg_model.evaluation.truth import TrueSecond, VideoTruth
 
@@ -118,15 +105,6 @@ def score_alignment(
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Overlap:
-    """IoU and IoD of one clip, action or background segment; `action_id` None is background."""
-
-    action_id: str | None
-    iou: float
-    iod: float
-
-
 def _align_all(
     truths: Sequence[VideoTruth],
     seconds: Mapping[tuple[str, int], SecondPrediction],
@@ -135,7 +113,7 @@ def _align_all(
     if not seconds:
         raise UndefinedMetricError("the predictions hold no second records")
     iou_V, iod_V, right_V, counted_V, aligned_V = np.zeros((5, len(truths)))
-    by_action: dict[str, list[_Overlap]] = {}
+    by_action: dict[str, list[Overlap]] = {}
     n_clips = n_missing = n_left_out = 0
     for index, truth in enumerate(truths):
         if not truth.clips:
@@ -145,16 +123,16 @@ def _align_all(
             continue
         held = _align_video(truth, seconds, settings)
         true_seconds = truth.by_second()
-        overlaps = _overlaps(truth, true_seconds, held, settings)
-        iou_V[index] = fmean(one.iou for one in overlaps)
-        iod_V[index] = fmean(one.iod for one in overlaps)
+        found = overlaps(truth, true_seconds, held, settings)
+        iou_V[index] = fmean(one.iou for one in found)
+        iod_V[index] = fmean(one.iod for one in found)
         aligned_V[index] = 1
         n_clips += sum(clip.is_scored for clip in truth.clips)
         counted = _counted(truth, true_seconds)
         right_V[index] = _n_right(truth, held, counted)
         counted_V[index] = len(counted)
         n_missing += sum((truth.video_id, s) not in seconds for s in range(truth.n_seconds))
-        for one in overlaps:
+        for one in found:
             if one.action_id is not None:
                 by_action.setdefault(one.action_id, []).append(one)
     if not aligned_V.any():
@@ -223,75 +201,6 @@ def _background(record: SecondPrediction) -> float:
             "best score) needs scores within 0..1"
         )
     return 1 - max(scores)
-
-
-def _overlaps(
-    truth: VideoTruth,
-    true_seconds: Sequence[TrueSecond],
-    held: Sequence[range],
-    settings: EvaluationSettings,
-) -> list[_Overlap]:
-    """Return what is averaged over a video: its scored clips or actions, and background."""
-    positions = [2 * i + 1 for i, clip in enumerate(truth.clips) if clip.is_scored]
-    segments: list[list[int]] = []
-    if settings.alignment_positions == "all":
-        segments = _background_segments(truth, true_seconds)
-    if settings.alignment_match == "positions":
-        found = [_clips_overlap(truth, held, [position]) for position in positions]
-        pairs = zip(segments, held[::2], strict=False)
-        return found + [_overlap(None, {*true}, {*run}) for true, run in pairs if true]
-    runs_of: dict[str, list[range]] = {}
-    positions_of: dict[str, list[int]] = {}
-    for index, clip in enumerate(truth.clips):
-        runs_of.setdefault(clip.action_id, []).append(held[2 * index + 1])
-        if clip.is_scored:
-            positions_of.setdefault(clip.action_id, []).append(2 * index + 1)
-    if settings.alignment_match == "action_seconds":
-        found = [_clips_overlap(truth, held, mine) for mine in positions_of.values()]
-        background = {second for true in segments for second in true}
-        aligned = {second for run in held[::2] for second in run}
-        return found + ([_overlap(None, background, aligned)] if background else [])
-    clips = [truth.clips[position // 2] for position in positions]
-    found = [_span_overlap(c.action_id, sorted(c.seconds), runs_of[c.action_id]) for c in clips]
-    return found + [_span_overlap(None, true, held[::2]) for true in segments if true]
-
-
-def _background_segments(truth: VideoTruth, true_seconds: Sequence[TrueSecond]) -> list[list[int]]:
-    """Return the seconds in no clip before the first clip's start, the second's, ..., the end."""
-    starts = [min(clip.seconds) for clip in truth.clips]
-    segments: list[list[int]] = [[] for _ in range(len(starts) + 1)]
-    for second, true in enumerate(true_seconds):
-        if not true.actions:
-            segments[bisect_right(starts, second)].append(second)
-    return segments
-
-
-def _clips_overlap(truth: VideoTruth, held: Sequence[range], positions: Sequence[int]) -> _Overlap:
-    """Compare the true and the aligned seconds of some clips of one action, taken together."""
-    mine = [truth.clips[position // 2] for position in positions]
-    true = {second for clip in mine for second in clip.seconds}
-    aligned = {second for position in positions for second in held[position]}
-    for index, other in enumerate(truth.clips):
-        if 2 * index + 1 not in positions and not true.isdisjoint(other.seconds):
-            true -= other.seconds.intersection(held[2 * index + 1])
-    return _overlap(mine[0].action_id, true, aligned)
-
-
-def _overlap(action_id: str | None, true: set[int], aligned: set[int]) -> _Overlap:
-    shared = len(true & aligned)
-    return _Overlap(action_id, shared / max(len(true | aligned), 1), shared / max(len(aligned), 1))
-
-
-def _span_overlap(action_id: str | None, true: Sequence[int], runs: Iterable[range]) -> _Overlap:
-    """Compare a true segment with the best of some aligned runs, as spans."""
-    start, end = true[0], true[-1] + 1
-    ious, iods = [0.0], [0.0]
-    for run in runs:
-        if run:
-            shared = min(end, run.stop) - max(start, run.start)
-            ious.append(shared / (max(end, run.stop) - min(start, run.start)))
-            iods.append(shared / len(run))
-    return _Overlap(action_id, max(ious), max(iods))
 
 
 def _counted(truth: VideoTruth, true_seconds: Sequence[TrueSecond]) -> dict[int, TrueSecond]:

@@ -133,4 +133,10 @@ def test_the_length_model_is_the_poisson_distribution_divided_by_its_value_near_
     expected = poisson.logpmf(np.arange(401), mean)
     assert found - found[0] == pytest.approx(expected - expected[0], rel=1e-9, abs=1e-9)
     assert found.argmax() == pytest.approx(mean, abs=1)
+
+
+def test_the_value_near_the_mean_mixes_the_rounded_and_the_cut_mean_as_published():
     assert poisson_scores(7, 9)[7] == pytest.approx(0, abs=1e-12)
+    at_mean = 8 * math.log(8) - 8 - math.log(math.factorial(7))
+    expected = 8 * math.log(7.6) - 7.6 - math.log(math.factorial(8)) - at_mean
+    assert poisson_scores(7.6, 9)[8] == pytest.approx(expected)

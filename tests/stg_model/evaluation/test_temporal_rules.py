@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from dataset_builder.predictions import Predictions, SecondPrediction, System
 from stg_model.evaluation.alignment import align
-from stg_model.evaluation.measures import Case
+from stg_model.evaluation.measures import Case, value_of
 from stg_model.evaluation.settings import CHOICES, EvaluationSettings
 from stg_model.evaluation.temporal import score, score_alignment
 from stg_model.evaluation.truth import TrueClip, VideoTruth, read_truth
@@ -43,9 +43,11 @@ def said(*labels: str) -> Records:
 CUT_THEN_STIR = VideoTruth("v", 8, (clip("cut", 1, 3), clip("stir", 4, 7)))
 
 
-def matched(truth: VideoTruth, records: dict, **rules: str) -> tuple[float, float]:
-    found = score_alignment([truth], records, EvaluationSettings(**rules))
-    return found.iou, found.iod
+def matched(truth: VideoTruth, records: Records, **rules: str) -> tuple[float, float]:
+    """Return temporal IoU and IoD of one video, as the report gets them."""
+    predictions = Predictions(System("s"), records)
+    measures = score(Case((truth,), (), predictions, EvaluationSettings(**rules))).measures
+    return value_of(measures["temporal_iou"], 1), value_of(measures["temporal_iod"], 1)
 
 
 TWICE = VideoTruth("v", 10, (clip("cut", 0, 4), clip("cut", 6, 10)))
