@@ -40,7 +40,7 @@ demo: $(STAMP)
 	  --setup-seconds $$(cat $(STAMP))
 
 test: system-packages $(STAMP)
-	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 # What takes many minutes: the server killed again and again on both databases (KILLS on each; OUT
 # keeps the figures as JSON lines), then thousands of random orders of acts and of API requests.

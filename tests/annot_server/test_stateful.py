@@ -319,7 +319,10 @@ def machine(server, clock) -> type[Crowd]:
 
 
 def test_no_order_of_acts_breaks_a_promise(machine) -> None:
-    run_state_machine_as_test(machine, settings=LIMITS)
+    """PostgreSQL, where each statement takes longer, tries fewer orders: the logic is one."""
+    is_sqlite = machine.server.database.engine.dialect.name == "sqlite"
+    limits = LIMITS if is_sqlite or IS_LONG else settings(LIMITS, max_examples=8)
+    run_state_machine_as_test(machine, settings=limits)
 
 
 # The machine can fail --------------------------------------------------------------------------
