@@ -30,7 +30,7 @@ from typing import Any
 
 from dataset_builder import json_fields, tables
 from dataset_builder.errors import GeometryError, InputError
-from dataset_builder.geometry import Box, Point
+from dataset_builder.geometry import COORDINATE_DECIMALS, Box, Point
 
 FORMAT = "grounding-predictions"
 FORMAT_VERSION = 2
@@ -158,6 +158,9 @@ def write_predictions(
     """Write a predictions file; coordinates are rounded to 1e-6, scores kept as they are.
 
     Records come sorted by their keys, tubes in the order given.
+
+    Raises:
+        GeometryError: a box of which rounding leaves nothing.
     """
 
     def records() -> Iterator[Mapping[str, Any]]:
@@ -220,11 +223,12 @@ def _read_header(
         )
     system = record.get("system")
     known = {f.name for f in fields(System)}
-    if not isinstance(system, dict) or "name" not in system or set(system) - known:
+    if not isinstance(system, dict) or not system.get("name") or set(system) - known:
         raise InputError(f"{path}:1: system needs a name and may have {', '.join(sorted(known))}")
     try:
         sizes = _read_sizes(record.get("frame_sizes_px"))
-        return System(**{name: str(value) for name, value in system.items()}), sizes
+        stated = {name: str(value) for name, value in system.items() if value is not None}
+        return System(**stated), sizes
     except InputError as error:
         raise InputError(f"{path}:1: {error}") from error
 
@@ -313,7 +317,9 @@ def _read_tube(record: tables.Row) -> TubePrediction:
 
 
 def _corners(box: Box) -> list[float]:
-    return [round(value, 6) for value in (box.x1, box.y1, box.x2, box.y2)]
+    corners = [round(value, COORDINATE_DECIMALS) for value in (box.x1, box.y1, box.x2, box.y2)]
+    Box(*corners)  # A box of which rounding leaves nothing could not be read again.
+    return corners
 
 
 def _tube_record(tube: TubePrediction) -> Mapping[str, Any]:
@@ -334,7 +340,10 @@ def _point_record(found: PointPrediction) -> Mapping[str, Any]:
         "video_id": found.video_id,
         "second": found.second,
         "action_id": found.action_id,
-        "point": [round(found.point.x, 6), round(found.point.y, 6)],
+        "point": [
+            round(found.point.x, COORDINATE_DECIMALS),
+            round(found.point.y, COORDINATE_DECIMALS),
+        ],
         "box": found.box and _corners(found.box),
         "score": found.score,
         "heatmap": found.heatmap and asdict(found.heatmap),

@@ -34,8 +34,7 @@ def check_frame_sizes(release: Release, predictions: Predictions) -> None:
     known: dict[str, list[Size]] = {v.video_id: [(v.width, v.height)] for v in release.videos}
     video_of = {clip.clip_id: clip.video_id for clip in release.clips}
     for frame in release.frames:
-        if frame.clip_id in video_of:
-            known[video_of[frame.clip_id]].append((frame.width, frame.height))
+        known[video_of[frame.clip_id]].append((frame.width, frame.height))
     for video_id, stated in sorted(predictions.frame_sizes_px.items()):
         sizes = known.get(video_id, [])
         if sizes and not any(_is_alike(stated, size) for size in sizes):
