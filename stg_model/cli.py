@@ -226,6 +226,16 @@ def train(
 @click.option(
     "--output", type=click.Path(path_type=Path), required=True, help="Predictions file to write."
 )
+@click.option(
+    "--pool",
+    type=click.Choice(["video", "all"]),
+    default="video",
+    show_default=True,
+    help="With --release: choose among the actions of each video, or all of the release.",
+)
+@click.option(
+    "--heatmaps", is_flag=True, help="With --release: write heatmaps beside the predictions."
+)
 @FEATURES
 @click.option("--force", is_flag=True, help="Overwrite the output.")
 def ground(
@@ -236,25 +246,43 @@ def ground(
     video: Path | None,
     actions: str | None,
     output: Path,
+    pool: str,
+    heatmaps: bool,
     features: Path | None,
     force: bool,
 ) -> None:
     """Say when and where actions happen: in a release's videos, or in one video."""
     from dataset_builder.release import read_release
-    from stg_model.inference.predicting import actions_from, ground_release, ground_video
+    from stg_model.inference.predicting import (
+        actions_from,
+        ground_release,
+        ground_video,
+        heatmaps_file,
+    )
     from stg_model.training.checkpoint import load_checkpoint
 
     _refuse_existing(output, force=force)
+    if heatmaps:
+        _refuse_existing(heatmaps_file(output), force=force)
     if videos and release and not (video or actions):
         n_seconds, n_points = ground_release(
-            load_checkpoint(checkpoint), videos, read_release(release), output, features
+            load_checkpoint(checkpoint),
+            videos,
+            read_release(release),
+            output,
+            features,
+            pool=pool,
+            heatmaps=heatmaps,
         )
-    elif video and actions and not (videos or release):
+    elif video and actions and not (videos or release or heatmaps or pool == "all"):
         n_seconds, n_points = ground_video(
             load_checkpoint(checkpoint), video, actions_from(actions), output
         )
     else:
-        raise click.UsageError("give --videos and --release, or --video and --actions")
+        raise click.UsageError(
+            "give --videos and --release, or --video and --actions; --pool and --heatmaps go with "
+            "--release"
+        )
     click.echo(f"{n_seconds} seconds, {n_points} points in {output}")
 
 

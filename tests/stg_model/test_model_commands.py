@@ -234,6 +234,31 @@ def test_ground_predicts_every_second_and_every_frame_of_a_release(
     assert output.read_bytes() == first
 
 
+def test_ground_chooses_among_all_actions_and_writes_heatmaps(trained, world, tmp_path):
+    output = tmp_path / "predictions.jsonl"
+    command = ("ground", trained[0], "--videos", world / "videos", "--release", world / "truth")
+    command += ("--pool", "all", "--heatmaps", "--output", output)
+    result = run(*command)
+    assert result.exit_code == 0, result.output
+    predictions = read_predictions(output)
+    assert predictions.system.pool == "all"
+    assert all(point.heatmap is not None for point in predictions.points.values())
+    output.unlink()
+    result = run(*command)
+    assert f"{tmp_path / 'predictions-heatmaps.npy'}: exists already" in result.stderr
+    assert run(*command, "--force").exit_code == 0
+
+
+@pytest.mark.parametrize("option", [("--heatmaps",), ("--pool", "all")])
+def test_one_video_has_no_pool_of_a_release_and_no_heatmaps(option, trained, world, tmp_path):
+    result = run(
+        *("ground", trained[0], "--video", world / "videos/v2.mp4", "--actions", "cut carrot"),
+        *("--output", tmp_path / "p.jsonl", *option),
+    )
+    assert result.exit_code == 2
+    assert "--pool and --heatmaps go with" in result.stderr
+
+
 def test_ground_names_the_videos_that_it_misses(trained, world, tmp_path):
     (tmp_path / "v0.mp4").write_bytes((world / "videos/v0.mp4").read_bytes())
     result = run(
