@@ -88,7 +88,7 @@ def ground_release(
             )
         asked = wanted[video_id]
         mine, scores = _label(checkpoint, video, pools[video_id], asked, everything)
-        places = _point(checkpoint, scores, mine, asked)
+        places = _point(checkpoint, scores, mine, pools[video_id], asked)
         seconds += mine
         points += places
         if heatmaps and places:
@@ -129,7 +129,7 @@ def ground_video(
     features = read_features(file, video_id, checkpoint.settings.features)
     _warn_of_known_videos(checkpoint, {video_id: features.source_sha256})
     seconds, scores = _label(checkpoint, features, actions, ())
-    points = _point(checkpoint, scores, seconds, ())
+    points = _point(checkpoint, scores, seconds, actions, ())
     sizes = {video_id: _frame_size(file)}
     write_predictions(output, system_of(checkpoint), seconds, points, frame_sizes_px=sizes)
     return len(seconds), len(points)
@@ -240,9 +240,20 @@ def _point(
     checkpoint: Checkpoint,
     scores: VideoScores,
     seconds: Iterable[SecondPrediction],
+    own: Iterable[Action],
     wanted: Collection[tuple[int, str]],
 ) -> list[PointPrediction]:
-    """Return the places of the frames asked for, and of what each second names."""
-    chosen = [(s.second, s.action_id) for s in seconds if s.action_id is not None]
+    """Return the places of the frames asked for, and of what each second names.
+
+    Where that is no action of the video's own, also of the best of these: it is what the second
+    says when the system is scored among the video's own actions.
+    """
+    mine = sorted(action.action_id for action in own)
+    chosen: list[tuple[int, str]] = []
+    for s in seconds:
+        if s.action_id is not None:
+            chosen.append((s.second, s.action_id))
+            if mine and s.action_id not in mine:
+                chosen.append((s.second, max(mine, key=s.scores.__getitem__)))
     alpha = checkpoint.settings.inference.mask_threshold
     return point_predictions(scores, [*wanted, *chosen], alpha)

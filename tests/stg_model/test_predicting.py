@@ -17,6 +17,8 @@ from dataset_builder.release import Consensus, Release
 from dataset_builder.tables import sha256_file
 from stg_model.config import load_settings
 from stg_model.evaluation import EvaluationSettings, evaluate
+from stg_model.evaluation.pools import to_video_pools
+from stg_model.evaluation.truth import read_truth
 from stg_model.features.store import VideoFeatures, save_features
 from stg_model.inference.grounding import pools_of, score_video, second_predictions
 from stg_model.inference.heatmaps import MAP_SIDE, enlarged, place_of
@@ -134,6 +136,17 @@ def test_a_system_that_chose_among_all_is_scored_on_both_pools(ground, world):
     for pool in ("video", "all"):
         (row,) = evaluate(world[1], found, EvaluationSettings(pool=pool)).systems
         assert row.metrics["temporal_iou"] is not None
+
+
+def test_what_it_says_among_a_videos_own_actions_has_a_place_as_well(ground, world):
+    found = ground(pool="all")
+    among_own, counts = to_video_pools(read_truth(world[1]), found)
+    assert counts["seconds_chosen_anew"] > 0
+    for (video_id, second), record in among_own.seconds.items():
+        # The only action without a place is the one that the model has never heard of.
+        assert record.action_id == "bake-bread" or (video_id, second, record.action_id) in (
+            found.points
+        )
 
 
 def test_many_actions_are_scored_without_heat_and_without_a_warning(world, checkpoint, caplog):
