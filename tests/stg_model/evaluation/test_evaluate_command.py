@@ -100,6 +100,31 @@ def test_latex_and_html_are_written_beside_what_is_printed(places, tmp_path):
     assert html.read_text(encoding="utf-8").startswith("<!doctype html>")
 
 
+def test_the_page_gets_pictures_of_the_frames_folder(places, tmp_path, monkeypatch):
+    given = {}
+    monkeypatch.setattr("stg_model.scoring.write_page", lambda *_, **named: given.update(named))
+    monkeypatch.setattr("stg_model.scoring.StoredPictures", lambda folder, release: folder)
+    html = ("--html", str(tmp_path / "page.html"))
+    assert run(*places, *html).exit_code == 0
+    assert given == {"pictures": None, "comparison": None}
+    assert run(*places, *html, "--frames", str(tmp_path)).exit_code == 0
+    assert given["pictures"] == tmp_path
+
+
+def test_a_folder_without_the_frames_is_refused(places, tmp_path):
+    result = run(*places, "--html", str(tmp_path / "page.html"), "--frames", str(tmp_path))
+    assert result.exit_code == 1
+    assert "holds no frames of the videos" in result.stderr
+    assert not (tmp_path / "page.html").exists()
+
+
+def test_chance_chooses_among_all_actions_where_the_rules_say_so(places):
+    report = json.loads(run(*places, "--json", "--rule", "pool=all").stdout)
+    rows = {row["name"]: row for row in report["systems"]}
+    assert rows["random"]["iou_pointing"] is not None
+    assert "pool of all actions" in rows["perfect"]["missing"]["iou_pointing"]
+
+
 def test_published_boxes_stand_in_for_a_release(published, tmp_path):
     boxes, predictions = published
     result = run("--official", boxes, predictions, "--json")

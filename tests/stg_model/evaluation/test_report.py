@@ -194,7 +194,9 @@ def test_the_json_holds_what_consumers_read(two_videos, right):
 def test_a_report_comes_back_from_its_file_as_it_was(two_videos, right, tmp_path):
     settings = EvaluationSettings(tube_iou_thresholds=(0.2, 0.5))
     middle = replace(right, system=System("middle"), seconds={})
-    report = evaluate(two_videos, right, settings, [middle], IntervalSettings(100))
+    release = replace(two_videos, left_out={"answers with a hint": 3})
+    report = evaluate(release, right, settings, [middle], IntervalSettings(100))
+    assert report.left_out == {"answers with a hint": 3}
     path = tmp_path / "report.json"
     path.write_text(tables.canonical_json(report.to_json()), encoding="utf-8")
     assert read_report(path) == report

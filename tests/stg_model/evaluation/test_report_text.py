@@ -100,6 +100,17 @@ def test_every_line_of_a_real_comparison_keeps_within_the_width(two_videos, make
     assert "hold no second records" in " ".join(text.split())
 
 
+def test_what_the_release_left_out_is_printed():
+    report = replace(report_of(row_of("a")), left_out={"boxes without area": 52, "nothing": 0})
+    assert to_text(report).splitlines()[2] == "left out of the release: boxes without area 52"
+    assert "left out" not in to_text(report_of(row_of("a")))
+
+
+def test_a_heading_wider_than_the_page_is_printed_all_the_same():
+    report = replace(report_of(row_of("a")), headings={"mof": "x" * 120})
+    assert f"  {'x' * 120}" in to_text(report)
+
+
 def test_a_difference_without_an_interval_stands_by_its_value():
     report = report_of(row_of("a"), row_of("b"))
     found = Comparison(report, (Difference("mof", "a", "b", 0.25, None, None, 2),))
