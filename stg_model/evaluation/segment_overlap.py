@@ -5,8 +5,9 @@ empty. What G and D are is named by `alignment_match`:
 
 - `positions`: for each clip, its seconds and those of its position;
 - `best_same_action`: as spans, the clip and the best of the aligned spans of its action, for IoU
-  and IoD apart; the union of two spans is their hull (public code after Lea et al., ICRA 2016,
-  which reads labels by frame: there two runs of one action that touch are one, here they are two);
+  and IoD apart (public code after Lea et al., ICRA 2016; it divides by the hull of two spans, which
+  is their union where they meet, and reads labels by frame, so that two runs of one action that
+  touch are one, while here they are two);
 - `action_seconds`: not clip by clip but action by action, all seconds of both.
 
 With `alignment_positions = all` the background counts as well: its true segments are the seconds in

@@ -5,13 +5,12 @@ scores of each second decide where each clip lies. The best alignment maximises 
 of the score of the position that holds the second. Every clip gets one second or more, background
 may get none (`decoder`: `alignment` has the exact form and the released one).
 
-Without a length model any scores will do: turning them into log-probabilities would give the same
-alignment, since the normaliser of a second is the same for every path. With `length_model =
-poisson` the score of a position's length is added, and the two must be on one scale: the scores of
-a second become log-probabilities by log-softmax over the video's actions and background, which
-leaves log-probabilities over just these as they are. A system that writes probabilities or cosines
-writes a flat distribution; its lengths weigh more. The mean length is the video's seconds divided
-by its positions, 2 x clips + 1, for clips and background alike.
+The scores are read as log-probabilities over the video's actions and background, up to a constant
+of each second: a log-softmax would give the same alignment, since the normaliser of a second is the
+same for every path. With `length_model = poisson` the scores of the positions' lengths are added.
+Then the scale of the scores counts: probabilities or cosines are flat as log-probabilities, and the
+lengths decide. All positions, clips and background, have one mean length, the video's seconds /
+(2 x clips + 1); its value changes nothing, since the lengths sum to the same on every path.
 
 The aligned seconds of each clip are compared with its true ones (`segment_overlap`): IoU and IoD,
 averaged over the clips of a video, then over videos. MoF is the share of seconds that got a true
@@ -26,7 +25,6 @@ from statistics import fmean
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import log_softmax
 
 from dataset_builder.predictions import SecondPrediction
 from stg_model.evaluation.alignment import align, align_as_released
@@ -173,7 +171,6 @@ def _align_video(
     columns[1::2] = [column[clip.action_id] for clip in truth.clips]
     lengths_ML = None
     if settings.length_model == "poisson":
-        rows = log_softmax(rows, axis=1)
         table = poisson_scores(truth.n_seconds / len(columns), truth.n_seconds + 1)
         lengths_ML = np.broadcast_to(table, (len(columns), len(table)))
     decode = align if settings.decoder == "exact" else align_as_released

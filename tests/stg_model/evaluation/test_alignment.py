@@ -114,6 +114,18 @@ def test_a_length_model_moves_a_boundary_that_the_scores_leave_open():
     assert align(np.zeros((8, 2)), [1, 1], lengths).tolist() == [0, 3, 8]
 
 
+def test_a_mean_that_all_positions_share_does_not_matter():
+    """Their lengths sum to the same on every path, so only the factorials decide."""
+    rng = np.random.default_rng(1)
+    for _ in range(20):
+        scores = rng.normal(size=(12, 5))
+        found = [
+            align(scores, [0, 1, 0, 1, 0], np.array([poisson_scores(mean, 12)] * 5)).tolist()
+            for mean in (0.3, 2.4, 50)
+        ]
+        assert found[0] == found[1] == found[2]
+
+
 def test_positions_that_do_not_fit_are_refused():
     with pytest.raises(ValueError, match="2 positions need 4 of 3 seconds"):
         align(np.zeros((3, 2)), [2, 2])

@@ -141,6 +141,13 @@ def test_actions_weigh_alike_by_action_seconds_and_clips_otherwise():
     assert by_action[0] == pytest.approx((1 + 1 / 2) / 2)
 
 
+def test_by_action_seconds_clips_that_are_not_scored_are_compared_with_nothing():
+    open_clip = replace(clip("cut", 6, 8), is_scored=False)
+    truth = VideoTruth("v", 9, (clip("cut", 0, 2), open_clip))
+    records = said("cut", "cut", "-", "-", "-", "-", "-", "cut", "-")
+    assert matched(truth, records, alignment_match="action_seconds") == (1, 1)
+
+
 def test_the_released_decoder_reads_one_second_early():
     records = said("-", "cut", "cut", "-", "-", "stir", "stir", "-")
     truth = VideoTruth("v", 8, (clip("cut", 1, 3), clip("stir", 5, 7)))
@@ -156,7 +163,7 @@ def test_a_clip_that_the_released_decoder_leaves_without_a_second_scores_zero():
     assert found == (pytest.approx((0 + 2 / 4) / 2), pytest.approx((0 + 2 / 3) / 2))
 
 
-def test_the_length_model_makes_log_probabilities_of_the_scores():
+def test_what_a_second_gives_to_all_changes_nothing_with_the_length_model_either():
     """The same odds as logits, moved or normalised, give the same alignment."""
     truth = VideoTruth("v", 9, (clip("cut", 1, 3), clip("pour", 4, 5), clip("stir", 5, 8)))
     rng = np.random.default_rng(4)
