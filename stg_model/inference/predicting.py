@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,21 +12,14 @@ import numpy as np
 
 from dataset_builder import frames
 from dataset_builder.console import progress
-from dataset_builder.domain import Action, action_id_for
+from dataset_builder.domain import Action, Video, action_id_for
 from dataset_builder.errors import InputError
 from dataset_builder.predicted_heatmaps import write_heatmaps
 from dataset_builder.predictions import PointPrediction, SecondPrediction, write_predictions
 from dataset_builder.release import Release
-from stg_model.features.store import VideoFeatures, extract_features, read_features
-from stg_model.inference.grounding import (
-    VideoScores,
-    heat_at,
-    point_predictions,
-    pools_of,
-    score_video,
-    second_predictions,
-    system_of,
-)
+from stg_model.features.store import extract_features, read_features
+from stg_model.inference.choosing import label_seconds, place_seconds
+from stg_model.inference.grounding import heat_at, pools_of, system_of
 from stg_model.training.checkpoint import Checkpoint
 
 logger = logging.getLogger(__name__)
@@ -61,8 +54,9 @@ def ground_release(
         How many seconds and how many points were written.
 
     Raises:
-        InputError: a video of the release is not in the folder.
+        InputError: there is no such pool, or a video of the release is not in the folder.
     """
+    system = replace(system_of(checkpoint), pool=pool)
     files = videos_of(release, videos)
     pools = pools_of(release)
     everything = sorted(release.actions, key=lambda a: a.action_id) if pool == "all" else []
@@ -78,17 +72,10 @@ def ground_release(
     for video in progress(extracted, "ground", total=len(files)):
         video_id = video.video_id
         source_of[video_id] = video.source_sha256
-        if video.source_sha256 == known[video_id].sha256:
-            sizes[video_id] = (known[video_id].width, known[video_id].height)
-        else:
-            sizes[video_id] = _frame_size(files[video_id])
-            logger.warning(
-                "%s: not the file that the release was made of; points may not fit",
-                files[video_id],
-            )
+        sizes[video_id] = _frame_size(files[video_id], video.source_sha256, known[video_id])
         asked = wanted[video_id]
-        mine, scores = _label(checkpoint, video, pools[video_id], asked, everything)
-        places = _point(checkpoint, scores, mine, pools[video_id], asked)
+        mine, scores = label_seconds(checkpoint, video, pools[video_id], asked, everything)
+        places = place_seconds(checkpoint, scores, mine, pools[video_id], asked)
         seconds += mine
         points += places
         if heatmaps and places:
@@ -98,7 +85,6 @@ def ground_release(
         file = heatmaps_file(output)
         stored = write_heatmaps(file.parent, file.name, np.concatenate(heat))
         points = [replace(p, heatmap=found) for p, found in zip(points, stored, strict=True)]
-    system = replace(system_of(checkpoint), pool=pool)
     write_predictions(output, system, seconds, points, frame_sizes_px=sizes)
     return len(seconds), len(points)
 
@@ -128,9 +114,9 @@ def ground_video(
     ((video_id, file),) = frames.find_videos(video).items()
     features = read_features(file, video_id, checkpoint.settings.features)
     _warn_of_known_videos(checkpoint, {video_id: features.source_sha256})
-    seconds, scores = _label(checkpoint, features, actions, ())
-    points = _point(checkpoint, scores, seconds, actions, ())
-    sizes = {video_id: _frame_size(file)}
+    seconds, scores = label_seconds(checkpoint, features, actions, ())
+    points = place_seconds(checkpoint, scores, seconds, actions, ())
+    sizes = {video_id: _frame_size(file, features.source_sha256)}
     write_predictions(output, system_of(checkpoint), seconds, points, frame_sizes_px=sizes)
     return len(seconds), len(points)
 
@@ -201,59 +187,11 @@ def _frames_of_videos(release: Release) -> dict[str, list[tuple[int, str]]]:
     return wanted
 
 
-def _frame_size(path: Path) -> tuple[int, int]:
-    """Return a video's (width, height) in pixels, as displayed."""
+def _frame_size(path: Path, sha256: str, known: Video | None = None) -> tuple[int, int]:
+    """Return a video's (width, height) in pixels, as displayed; warn where it is another file."""
+    if known and known.sha256 == sha256:
+        return known.width, known.height
+    if known:
+        logger.warning("%s: not the file that the release was made of; points may not fit", path)
     probe = frames.probe_video(path)
     return probe.width, probe.height
-
-
-def _label(
-    checkpoint: Checkpoint,
-    video: VideoFeatures,
-    own: Sequence[Action],
-    wanted: Collection[tuple[int, str]],
-    everything: Sequence[Action] = (),
-) -> tuple[list[SecondPrediction], VideoScores]:
-    """Choose each second's action among the video's own, or among `everything` where that is given.
-
-    Returns:
-        A record for each second, and the video's scores, with heat, for its own actions and those
-        that were chosen.
-    """
-    threshold = checkpoint.settings.inference.background_threshold
-    n_wanted = max((second + 1 for second, _ in wanted), default=0)
-    if not everything:
-        scores = score_video(checkpoint, video, own)
-        return second_predictions(scores, threshold, n_wanted), scores
-    overall = score_video(checkpoint, video, everything, with_heat=False)
-    seconds = second_predictions(overall, threshold, n_wanted)
-    mine = {action.action_id for action in own}
-    seconds = [
-        replace(s, scores={a: x for a, x in s.scores.items() if a in mine or a == s.action_id})
-        for s in seconds
-    ]
-    mine |= {s.action_id for s in seconds if s.action_id is not None}
-    return seconds, score_video(checkpoint, video, [a for a in everything if a.action_id in mine])
-
-
-def _point(
-    checkpoint: Checkpoint,
-    scores: VideoScores,
-    seconds: Iterable[SecondPrediction],
-    own: Iterable[Action],
-    wanted: Collection[tuple[int, str]],
-) -> list[PointPrediction]:
-    """Return the places of the frames asked for, and of what each second names.
-
-    Where that is no action of the video's own, also of the best of these: it is what the second
-    says when the system is scored among the video's own actions.
-    """
-    mine = sorted(action.action_id for action in own)
-    chosen: list[tuple[int, str]] = []
-    for s in seconds:
-        if s.action_id is not None:
-            chosen.append((s.second, s.action_id))
-            if mine and s.action_id not in mine:
-                chosen.append((s.second, max(mine, key=s.scores.__getitem__)))
-    alpha = checkpoint.settings.inference.mask_threshold
-    return point_predictions(scores, [*wanted, *chosen], alpha)

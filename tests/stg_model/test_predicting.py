@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from dataset_builder.domain import Action, Clip, Segment, Video, frame_seconds
+from dataset_builder.errors import InputError
 from dataset_builder.frames import VideoProbe
 from dataset_builder.geometry import box_iou
 from dataset_builder.predicted_heatmaps import read_heatmaps
@@ -189,6 +190,12 @@ def test_heatmaps_do_not_change_what_else_is_said(ground):
     plain, drawn = ground(), ground(heatmaps=True)
     assert drawn.seconds == plain.seconds
     assert {k: replace(p, heatmap=None) for k, p in drawn.points.items()} == plain.points
+
+
+def test_another_pool_is_refused_before_any_work_is_done(checkpoint, world, tmp_path):
+    nowhere = tmp_path / "no-videos"
+    with pytest.raises(InputError, match="pool of the system must be video or all, got 'mine'"):
+        ground_release(checkpoint, nowhere, world[1], tmp_path / "p.jsonl", None, pool="mine")
 
 
 def test_the_header_states_each_videos_size_as_displayed(ground, world):
