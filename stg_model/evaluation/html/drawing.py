@@ -25,7 +25,7 @@ MOST_PICTURE_BYTES = 2_900_000
 
 HEAT_LONG_SIDE_PX = 64
 HEAT_LEVELS = 64
-HEAT_OPACITY = 0.6
+HEAT_OPACITY = 0.65
 """Of the hottest place: what happens there must stay visible."""
 
 
@@ -140,7 +140,9 @@ def draw_sets(
 
 
 def heat_png(heat: Floats, shape: tuple[int, int]) -> bytes:
-    """Return a heatmap as a small PNG that lies over its frame; opacity grows with the heat.
+    """Return a heatmap as a small PNG that lies over its frame.
+
+    Opacity grows with the square of the heat, so that lukewarm ground does not tint the frame.
 
     Args:
         heat: (rows, columns), 0 or more.
@@ -156,7 +158,7 @@ def heat_png(heat: Floats, shape: tuple[int, int]) -> bytes:
     channels = [np.interp(levels, places, [c[i] for _, c in HEAT_RAMP]) for i in range(3)]
     found = PIL.Image.fromarray((smooth * (HEAT_LEVELS - 1)).round().astype(np.uint8))
     found.putpalette(np.stack(channels, axis=-1).round().astype(np.uint8).tobytes())
-    opacity = (255 * HEAT_OPACITY * levels).round().astype(np.uint8).tobytes()
+    opacity = (255 * HEAT_OPACITY * levels**2).round().astype(np.uint8).tobytes()
     out = io.BytesIO()
     found.save(out, "PNG", transparency=opacity, optimize=True)
     return out.getvalue()
