@@ -1,0 +1,1 @@
+"""The commands of `dataset-builder`, by subject; each module lists its own in `COMMANDS`."""
