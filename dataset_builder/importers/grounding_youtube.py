@@ -100,8 +100,11 @@ def read_official(boxes: Path, segments: Path | None = None, sizes: Path | None 
     for clip in clips:
         ends[clip.video_id] = max(ends.get(clip.video_id, 0.0), clip.segment.end_s)
     files = {"boxes": boxes, "segments": segments, "sizes": sizes}
-    settings = {"rule": AS_PUBLISHED, "native_sizes": known.are_native} | {
-        f"{name}_sha256": path and tables.sha256_file(path) for name, path in files.items()
+    settings = {
+        "rule": AS_PUBLISHED,
+        "run_gap_s": None if segments else RUN_GAP_S,
+        "native_sizes": known.are_native,
+        **{f"{name}_sha256": path and tables.sha256_file(path) for name, path in files.items()},
     }
     return Release(
         name="GroundingYouTube",
@@ -191,7 +194,8 @@ def _clips_of(
         action_id = action_id_for(span.sentence)
         segment = Segment(span.first, span.last + 1)
         clip_id = clip_id_for(span.video_id, segment, action_id)
-        left_out.update([TWICE] * (clip_id in clips))
+        if clip_id in clips:
+            left_out[TWICE] += 1
         clips[clip_id] = Clip(clip_id, span.video_id, action_id, segment)
         actions.setdefault(action_id, span.sentence)
     return tuple(clips.values()), actions
