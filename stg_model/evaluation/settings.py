@@ -55,7 +55,8 @@ class EvaluationSettings:
             stands beside it under that name.
         seconds_without_box: seconds of a clip whose frame has no box count on neither side.
         shared_seconds: where two clips share a second, naming either action is right.
-        region: what a system says of the place: its `box`, or the `mask` of its heatmap.
+        region: what a system says of the place: its `box`; or the `mask` of its heatmap, and its
+            box where it has no heatmap.
         mask_threshold: the mask holds the places whose heat, scaled to 0..1 within the frame, is at
             least this (R26: never tuned on the scored videos).
         iou_comparison: a prediction is right when its IoU is `>` (or `>=`) the threshold (R24).
