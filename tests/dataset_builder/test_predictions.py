@@ -225,6 +225,7 @@ def test_a_bad_record_is_named_with_its_line(
         (HEADER | {"frame_sizes_px": [640, 480]}, "frame_sizes_px must map a video_id to"),
         (HEADER | {"frame_sizes_px": {"v": [640]}}, "field 'v' must be a list of 2 numbers"),
         (HEADER | {"frame_sizes_px": {"v": [640, 0]}}, "frame_sizes_px of 'v' must be whole"),
+        (HEADER | {"frame_sizes_px": {"v": [1.5, 640]}}, "frame_sizes_px of 'v' must be whole"),
         (HEADER | {"frame_sizes_px": {"v": [640, 1.5]}}, "frame_sizes_px of 'v' must be whole"),
     ],
 )
