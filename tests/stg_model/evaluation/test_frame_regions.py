@@ -1,13 +1,16 @@
 from __future__ import annotations
 
+import json
+import os
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dataset_builder.geometry import Box, Point
+from dataset_builder.geometry import Box, Point, box_iou
 from dataset_builder.predicted_heatmaps import write_heatmaps
 from dataset_builder.predictions import PointPrediction, Predictions, System
 from stg_model.evaluation.errors import UndefinedMetricError
@@ -20,6 +23,8 @@ BOX = Box(0.2, 0.2, 0.4, 0.4)
 FAR = Box(0.6, 0.6, 0.8, 0.8)
 # Shares .02 of .04 + .04 - .02 with BOX: an IoU of 1/3.
 NEAR = Box(0.3, 0.2, 0.5, 0.4)
+SHARED_DATA = Path(os.environ.get("SHARED_DATA", Path(__file__).parents[4] / "shared" / "data"))
+OFFICIAL = SHARED_DATA / "groundingyoutube" / "GoundingYouTubeBox.json"
 SHARE, MAP = "frame_iou_share@0.3", "spatial_map@0.3"
 PLAIN = EvaluationSettings()
 
@@ -232,3 +237,37 @@ def test_records_of_frames_that_nobody_asked_for_change_nothing(found):
     truths, points = made(found)
     extra = [point_of("v", 19, "cut", FAR, 9.0), point_of("w", 0, "pour", FAR, 9.0)]
     assert values(case_of(truths, [*points, *extra])) == values(case_of(truths, points))
+
+
+def test_an_overlap_of_exactly_the_threshold_is_not_above_it():
+    """9 of 30 columns: in fractions the IoU comes out as .30000000000000004."""
+    assert box_iou(Box(0.01, 0, 0.31, 1), Box(0.01, 0, 0.1, 1)) > 0.3
+    points = [point_of("v", 0, "cut", Box(0.01, 0, 0.1, 1))]
+    case = case_of([truth_of(cut=[Box(0.01, 0, 0.31, 1)])], points)
+    assert values(case) == (0, 0)
+    assert values(replace(case, settings=replace(PLAIN, iou_comparison=">="))) == (1, 1)
+
+
+@pytest.mark.skipif(not OFFICIAL.exists(), reason="needs the official boxes (SHARED_DATA)")
+def test_the_constant_box_overlaps_as_many_official_boxes_as_in_whole_pixels():
+    """Counted in integers: 3 boxes overlap it by exactly .3."""
+    rows = json.loads(OFFICIAL.read_text(encoding="utf-8"))
+    corners = np.array([row["box"] for frames in rows.values() for row in frames.values()], int)
+    x1, y1, x2, y2 = np.minimum(corners, [640, 480, 640, 480]).T
+    kept = (x1 < x2) & (y1 < y2)
+    width = np.minimum(x2, 460) - np.maximum(x1, 160)
+    height = np.minimum(y2, 400) - np.maximum(y1, 100)
+    shared = np.maximum(width, 0) * np.maximum(height, 0)
+    either = (x2 - x1) * (y2 - y1) + 300 * 300 - shared
+    n_above = int((10 * shared > 3 * either)[kept].sum())
+
+    fixed = Box(160 / 640, 100 / 480, 460 / 640, 400 / 480)
+    boxes = [
+        Box(*(row / (640, 480, 640, 480)).tolist())
+        for row in np.stack([x1, y1, x2, y2], axis=1)[kept]
+    ]
+    clip = TrueClip("c", "cut", frozenset(range(len(boxes))), dict(enumerate(boxes)))
+    points = [point_of("v", second, "cut", fixed) for second in range(len(boxes))]
+    found = values(case_of([VideoTruth("v", len(boxes), (clip,))], points))
+    assert (len(boxes), n_above) == (17_298, 11_385)
+    assert found[0] == n_above / len(boxes)
