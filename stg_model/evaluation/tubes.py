@@ -98,17 +98,20 @@ def implied_tubes(case: Case) -> list[TubePrediction]:
 def _runs(case: Case) -> list[list[PointKey]]:
     """Return the keys of each run's seconds, the runs by video and first second."""
     n_seconds = {truth.video_id: truth.n_seconds for truth in case.truths}
+    said = sorted(
+        (video_id, second, record.action_id)
+        for (video_id, second), record in case.predictions.seconds.items()
+        if record.action_id is not None and second < n_seconds.get(video_id, 0)
+    )
     latest: dict[tuple[str, str], list[PointKey]] = {}
     runs = []
-    for (video_id, second), record in sorted(case.predictions.seconds.items()):
-        action_id = record.action_id
-        if action_id is None or second >= n_seconds.get(video_id, 0):
-            continue
+    for key in said:
+        video_id, second, action_id = key
         run = latest.get((video_id, action_id))
         if run is None or second - run[-1][1] > case.settings.tube_gap_s + 1:
             run = latest[video_id, action_id] = []
             runs.append(run)
-        run.append((video_id, second, action_id))
+        run.append(key)
     return runs
 
 
