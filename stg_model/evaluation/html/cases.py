@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from dataset_builder.domain import Video
-from dataset_builder.geometry import Box, box_iou, distance
+from dataset_builder.geometry import Box, distance
 from dataset_builder.predictions import PointPrediction
 from stg_model.evaluation.html.systems import PageSystem
+from stg_model.evaluation.measures import Case
+from stg_model.evaluation.regions import region_ious
 from stg_model.evaluation.truth import PointKey
 
 N_EVEN = 6
@@ -25,7 +28,7 @@ class Answer:
     Attributes:
         record: None where the system has no point there.
         is_hit: its point lies in the box.
-        iou: of its box and the true one, None where it has no box.
+        iou: of its region (`region` of the rules) and the true box, None where it has no region.
         distance: from its point to the middle of the true box, as a fraction of the diagonal.
     """
 
@@ -62,13 +65,18 @@ def case_sets(
 
     Args:
         boxes: the true boxes of the scored frames.
-        systems: those with predictions.
+        systems: those whose answers are known.
         videos: the release's, for the shape of a frame.
+
+    Raises:
+        InputError: a heatmap cannot be read (`region = mask`).
     """
     shapes = {video.video_id: (video.width, video.height) for video in videos}
+    boxes = sorted(boxes, key=lambda pair: pair[0])
+    answers = [_answers(system.case, boxes, shapes) for system in systems if system.case]
     cases = [
-        FrameCase(key, box, tuple(answer(system, key, box, shapes[key[0]]) for system in systems))
-        for key, box in sorted(boxes, key=lambda pair: pair[0])
+        FrameCase(key, box, tuple(found[index] for found in answers))
+        for index, (key, box) in enumerate(boxes)
     ]
     n_even = min(N_EVEN, len(cases))
     even = tuple(cases[(2 * n + 1) * len(cases) // (2 * n_even)] for n in range(n_even))
@@ -87,31 +95,34 @@ def case_sets(
     return [found for found in sets if found.cases]
 
 
-def answer(system: PageSystem, key: PointKey, box: Box, shape: tuple[int, int]) -> Answer:
-    """Return what a system says of a frame; `shape` is the frame's width and height."""
-    points = system.predictions.points if system.predictions else {}
-    record = points.get(key)
-    if record is None:
-        return Answer(None, False, None, None)
-    return Answer(
-        record,
-        box.contains(record.point),
-        None if record.box is None else box_iou(record.box, box),
-        distance(record.point, box.centre, *shape),
-    )
+def _answers(
+    case: Case, boxes: Sequence[tuple[PointKey, Box]], shapes: Mapping[str, tuple[int, int]]
+) -> list[Answer]:
+    """Return what a system says of each box's frame; `shapes` are the videos' width and height."""
+    ious = region_ious(case, boxes).tolist()
+    found = []
+    for (key, box), iou in zip(boxes, ious, strict=True):
+        record = case.predictions.points.get(key)
+        if record is None:
+            found.append(Answer(None, False, None, None))
+            continue
+        away = distance(record.point, box.centre, *shapes[key[0]])
+        is_hit = box.contains(record.point)
+        found.append(Answer(record, is_hit, None if math.isnan(iou) else iou, away))
+    return found
 
 
 def _extremes(index: int, name: str, cases: Sequence[FrameCase]) -> list[CaseSet]:
     """Return the frames that a system places best and worst, each of another clip's action."""
     said = [case for case in cases if case.answers[index].record is not None]
-    has_boxes = any(case.answers[index].iou is not None for case in said)
-    measure = "by the IoU of the boxes" if has_boxes else "by the distance to the box's middle"
+    has_regions = any(case.answers[index].iou is not None for case in said)
+    measure = "by the IoU with the true box, then " if has_regions else ""
     order = sorted(said, key=lambda case: _place(case.answers[index]))
     worst = _of_different_actions(order[::-1])
     best = _of_different_actions([case for case in order if case not in worst])
     how = (
-        f"{measure}, then by the distance of the point; one frame of an action in a video, among "
-        f"the {len(said):,} frames for which the system has a point."
+        f"{measure}by the distance of the point from the middle of the true box; one frame of an "
+        f"action in a video, among the {len(said):,} frames for which the system has a point."
     )
     return [
         CaseSet(f"Best of {name}", f"Chosen {how}", best),
@@ -125,9 +136,9 @@ def _disputed(cases: Sequence[FrameCase]) -> CaseSet:
     order = sorted(said, key=_range, reverse=True)
     return CaseSet(
         "Where the systems differ most",
-        "Chosen by the distances of the points to the box's middle: the largest of the frame minus "
-        f"the smallest; one frame of an action in a video, among the {len(said):,} frames for "
-        "which every system has a point.",
+        "Chosen by the distances of the points from the middle of the true box: the largest of a "
+        "frame minus the smallest; one frame of an action in a video, among the "
+        f"{len(said):,} frames for which every system has a point.",
         _of_different_actions(order),
     )
 

@@ -3,30 +3,22 @@
 from __future__ import annotations
 
 import base64
-import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-import numpy as np
-import PIL.Image
-
-from dataset_builder.contact_sheet import HEAT_RAMP
 from dataset_builder.domain import Video
 from dataset_builder.geometry import Box
 from dataset_builder.predicted_heatmaps import read_heatmaps
 from dataset_builder.predictions import HeatmapReference
 from stg_model.evaluation.html.cases import Answer, CaseSet, FrameCase
+from stg_model.evaluation.html.overlays import fitted, heat_png, mask_outline
 from stg_model.evaluation.html.pictures import LONG_SIDE_PX, Pictures
 from stg_model.evaluation.html.systems import PageSystem
 from stg_model.evaluation.measures import Floats
+from stg_model.evaluation.regions import masks
 
 MOST_PICTURE_BYTES = 2_900_000
 """Pictures beyond this are left out, so that the page stays below 5 MB."""
-
-HEAT_LONG_SIDE_PX = 64
-HEAT_LEVELS = 64
-HEAT_OPACITY = 0.65
-"""Of the hottest place: what happens there must stay visible."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +33,15 @@ class Rectangle:
 
 @dataclass(frozen=True, slots=True)
 class Drawing:
-    """One system's view of a frame: all that the template draws."""
+    """One system's view of a frame: all that the template draws.
+
+    `outline` is an SVG path round the mask, where the rules take masks for regions, else empty.
+    """
 
     system: PageSystem
     answer: Answer
     box: Rectangle | None
+    outline: str
     point: tuple[float, float] | None
     heat: str
 
@@ -111,7 +107,7 @@ def draw_sets(
     Raises:
         InputError: a heatmap or picture cannot be read.
     """
-    shapes = {v.video_id: _fitted(v.width, v.height, LONG_SIDE_PX) for v in videos}
+    shapes = {v.video_id: fitted(v.width, v.height, LONG_SIDE_PX) for v in videos}
     gallery = Gallery()
     if source is not None:
         keys = dict.fromkeys(case.key[:2] for found in sets for case in found.cases)
@@ -137,31 +133,6 @@ def draw_sets(
         )
 
     return [DrawnSet(s.title, s.chosen, tuple(map(drawn, s.cases))) for s in sets], gallery
-
-
-def heat_png(heat: Floats, shape: tuple[int, int]) -> bytes:
-    """Return a heatmap as a small PNG that lies over its frame.
-
-    Opacity grows with the square of the heat, so that lukewarm ground does not tint the frame.
-
-    Args:
-        heat: (rows, columns), 0 or more.
-        shape: width and height of the frame in any unit.
-    """
-    span = heat.max() - heat.min()
-    scaled = (heat - heat.min()) / span if span > 0 else np.zeros_like(heat)
-    size = _fitted(*shape, HEAT_LONG_SIDE_PX)
-    image = PIL.Image.fromarray(scaled.astype(np.float32))
-    smooth = np.asarray(image.resize(size, PIL.Image.Resampling.BILINEAR)).clip(0, 1)
-    places = [place for place, _ in HEAT_RAMP]
-    levels = np.linspace(0, 1, HEAT_LEVELS)
-    channels = [np.interp(levels, places, [c[i] for _, c in HEAT_RAMP]) for i in range(3)]
-    found = PIL.Image.fromarray((smooth * (HEAT_LEVELS - 1)).round().astype(np.uint8))
-    found.putpalette(np.stack(channels, axis=-1).round().astype(np.uint8).tobytes())
-    opacity = (255 * HEAT_OPACITY * levels**2).round().astype(np.uint8).tobytes()
-    out = io.BytesIO()
-    found.save(out, "PNG", transparency=opacity, optimize=True)
-    return out.getvalue()
 
 
 def _collect(
@@ -191,7 +162,7 @@ def _heatmaps(
     system: PageSystem, index: int, sets: Sequence[CaseSet]
 ) -> dict[HeatmapReference, Floats]:
     """Return the heatmaps of a system for the frames that are shown."""
-    folder = system.predictions.folder if system.predictions else None
+    folder = system.case.predictions.folder if system.case else None
     answers = (case.answers[index] for found in sets for case in found.cases)
     wanted = [a.record.heatmap for a in answers if a.record and a.record.heatmap]
     return dict(read_heatmaps(folder, wanted)) if folder else {}
@@ -204,16 +175,22 @@ def _drawing(
     heatmaps: Mapping[HeatmapReference, Floats],
 ) -> Drawing:
     record = found.record
-    if record is None:
-        return Drawing(system, found, None, None, "")
+    if record is None or system.case is None:
+        return Drawing(system, found, None, "", None, "")
+    settings = system.case.settings
     heat = heatmaps.get(record.heatmap) if record.heatmap else None
-    data = "" if heat is None else base64.b64encode(heat_png(heat, shape)).decode()
+    box, outline, data = record.box, "", ""
+    if heat is not None:
+        data = f"data:image/png;base64,{base64.b64encode(heat_png(heat, shape)).decode()}"
+        if settings.region == "mask":
+            box, outline = None, mask_outline(masks(heat[None], settings.mask_threshold)[0], shape)
     return Drawing(
         system,
         found,
-        _rectangle(record.box, shape) if record.box else None,
+        _rectangle(box, shape) if box else None,
+        outline,
         (round(record.point.x * shape[0], 1), round(record.point.y * shape[1], 1)),
-        data and f"data:image/png;base64,{data}",
+        data,
     )
 
 
@@ -225,9 +202,3 @@ def _rectangle(box: Box, shape: tuple[int, int]) -> Rectangle:
         round((box.x2 - box.x1) * width, 1),
         round((box.y2 - box.y1) * height, 1),
     )
-
-
-def _fitted(width: int, height: int, long_side: int) -> tuple[int, int]:
-    """Return the size with the same shape whose long side is as given."""
-    scale = long_side / max(width, height)
-    return max(1, round(width * scale)), max(1, round(height * scale))

@@ -70,9 +70,9 @@ def render(
     comparison: Comparison | None = None,
 ) -> str:
     """Return the page as text; see `write_page`."""
-    systems = page_systems(report, predictions)
-    submitted = [system for system in systems if system.predictions is not None]
     truths = read_truth(release, report.settings.clips)
+    systems = page_systems(report, predictions, truths, release.actions)
+    submitted = [system for system in systems if system.case is not None]
     names = phrases(release.actions)
     cases = case_sets(true_boxes(truths), submitted, release.videos)
     frame_sets, gallery = draw_sets(cases, submitted, release.videos, names, pictures)
@@ -95,6 +95,7 @@ def render(
         gallery=gallery,
         rules=rules.rules(report.settings),
         truth_counts=rules.counts(report.counts),
+        left_out=rules.counts(release.left_out),
         described=rules.described(submitted),
         accounts=[
             (s, rules.counts(s.row.counts), rules.reasons(s, report.headings)) for s in systems

@@ -13,7 +13,6 @@ import numpy as np
 
 from dataset_builder.predictions import Predictions
 from stg_model.evaluation.html.systems import PageSystem
-from stg_model.evaluation.pools import to_video_pools
 from stg_model.evaluation.results import Report
 from stg_model.evaluation.truth import VideoTruth
 
@@ -25,8 +24,8 @@ N_SHOWN, N_SHOWN_OF_MANY, MANY = 2, 1, 4
 
 N_COLOURS = 8
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-LETTER_FITS = 2.5
-"""Percent of the width that a letter needs."""
+LETTER_FITS, LINE_FITS = 2.5, 1.0
+"""Percents of the width that a letter needs, and a line round a bar."""
 
 TICKS_S = (1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 3600)
 MOST_TICKS = 8
@@ -84,19 +83,18 @@ def timelines(
     names: Mapping[str, str],
 ) -> Timelines | None:
     """Return the best, middle and worst videos; None where no metric ranks them."""
-    submitted = [s for s in systems if s.predictions is not None]
-    ranked = _ranked(submitted, truths)
+    submitted = [(s, s.case.predictions) for s in systems if s.case is not None]
+    ranked = _ranked([system for system, _ in submitted], truths)
     if ranked is None:
         return None
     metric, values = ranked
-    said = [(s, _as_scored(report, s, truths)) for s in submitted]
     order = sorted(values, key=lambda index: (-values[index], truths[index].video_id))
     ranks = chosen_ranks(len(order), N_SHOWN if len(submitted) < MANY else N_SHOWN_OF_MANY)
     videos = tuple(
-        _timeline(truths[index], f"{rank + 1} of {len(order)}", values[index], said, names)
+        _timeline(truths[index], f"{rank + 1} of {len(order)}", values[index], submitted, names)
         for rank, index in ((rank, order[rank]) for rank in ranks)
     )
-    return Timelines(report.headings[metric], submitted[0].name, len(order), videos)
+    return Timelines(report.headings[metric], submitted[0][0].name, len(order), videos)
 
 
 def chosen_ranks(n: int, n_shown: int) -> list[int]:
@@ -137,14 +135,6 @@ def _ranked(
             values = measure.values(np.eye(len(truths))).tolist()
             return metric, {i: v for i, v in enumerate(values) if not math.isnan(v)}
     return None
-
-
-def _as_scored(report: Report, system: PageSystem, truths: Sequence[VideoTruth]) -> Predictions:
-    """Return what the metrics read: choices among each video's own actions where the rules say."""
-    assert system.predictions is not None
-    if report.settings.pool != "video":
-        return system.predictions
-    return to_video_pools(truths, system.predictions)[0]
 
 
 def _timeline(
@@ -195,6 +185,7 @@ class _Paint:
         letter, style, name = self.legend[action_id]
         width = self._percent(end - start)
         text = f"{name}, {start} to {end} s{note}"
+        style += "" if width >= LINE_FITS else " thin"
         shown = letter if width >= LETTER_FITS else ""
         return Bar(self._percent(start), width, 0, 100, style, shown, text)
 

@@ -56,7 +56,7 @@ class Compared:
 
     @property
     def systems(self) -> list[PageSystem]:
-        return page_systems(self.report, self.predictions)
+        return page_systems(self.report, self.predictions, self.truths, self.release.actions)
 
     @property
     def submitted(self) -> list[PageSystem]:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from dataset_builder.domain import Video
-from dataset_builder.geometry import Box, Point
+from dataset_builder.geometry import Box, Point, box_iou
 from dataset_builder.predictions import PointPrediction, Predictions, System
-from stg_model.evaluation.html.cases import N_EVEN, answer, case_sets
+from stg_model.evaluation.html.cases import N_EVEN, case_sets
 from stg_model.evaluation.html.systems import PageSystem
+from stg_model.evaluation.measures import Case
+from stg_model.evaluation.regions import region_ious
 from stg_model.evaluation.results import SystemReport
+from stg_model.evaluation.settings import EvaluationSettings
 from stg_model.evaluation.truth import true_boxes
 
 BOX = Box(0.2, 0.2, 0.4, 0.4)
@@ -17,10 +22,15 @@ KEY = ("v", 3, "cut")
 
 
 def system(*points, name="s"):
-    predictions = Predictions(
-        System(name), {}, {(p.video_id, p.second, p.action_id): p for p in points}
-    )
-    return PageSystem(SystemReport(System(name), "submitted", {}, {}, {}), predictions, "s1")
+    found = {(p.video_id, p.second, p.action_id): p for p in points}
+    case = Case((), (), Predictions(System(name), {}, found), EvaluationSettings())
+    return PageSystem(SystemReport(System(name), "submitted", {}, {}, {}), case, "s1")
+
+
+def answers(*points):
+    """What a system says of one frame of a video of 300 x 400 pixels."""
+    (found,) = case_sets([(KEY, BOX)], [system(*points)], [Video("v", 300, 400, 5.0, "")])[:1]
+    return found.cases[0].answers[0]
 
 
 def keys(found):
@@ -28,19 +38,14 @@ def keys(found):
 
 
 def test_an_answer_by_hand():
-    found = answer(
-        system(PointPrediction(*KEY, Point(0.3, 0.4), Box(0.2, 0.2, 0.3, 0.4))),
-        KEY,
-        BOX,
-        (300, 400),
-    )
+    found = answers(PointPrediction(*KEY, Point(0.3, 0.4), Box(0.2, 0.2, 0.3, 0.4)))
     assert found.is_hit
     assert found.iou == pytest.approx(0.5)
     assert found.distance == pytest.approx(0.1 * 400 / 500)
 
 
 def test_a_frame_without_a_point_is_said_to_have_none():
-    found = answer(system(), KEY, BOX, (300, 400))
+    found = answers()
     assert (found.record, found.is_hit, found.iou, found.distance) == (None, False, None, None)
 
 
@@ -87,3 +92,15 @@ def test_a_system_without_points_has_no_best_and_no_worst(compared):
 
 def test_a_release_without_boxes_shows_no_frames(compared):
     assert case_sets([], compared.submitted, compared.release.videos) == []
+
+
+def test_with_masks_for_regions_the_iou_is_that_of_the_mask(compared):
+    settings = EvaluationSettings(region="mask")
+    good, poor = (replace(s, case=replace(s.case, settings=settings)) for s in compared.submitted)
+    key = ("a", 1, "cut")
+    boxes = [(key, BOX)]
+    (first, *_) = case_sets(boxes, [good, poor], compared.release.videos)
+    by_mask, by_box = (answer.iou for answer in first.cases[0].answers)
+    assert by_mask == pytest.approx(region_ious(good.case, boxes)[0])
+    assert by_mask != pytest.approx(box_iou(good.case.predictions.points[key].box, BOX))
+    assert by_box == box_iou(poor.case.predictions.points[key].box, BOX)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import io
+import re
+from dataclasses import replace
 
 import numpy as np
 import PIL.Image
@@ -16,8 +18,10 @@ from dataset_builder.domain import Video
 from dataset_builder.errors import InputError
 from stg_model.evaluation.html import drawing
 from stg_model.evaluation.html.cases import case_sets
-from stg_model.evaluation.html.drawing import HEAT_OPACITY, draw_sets, heat_png
+from stg_model.evaluation.html.drawing import draw_sets
+from stg_model.evaluation.html.overlays import HEAT_OPACITY, heat_png, mask_outline
 from stg_model.evaluation.html.pictures import small_jpeg
+from stg_model.evaluation.settings import EvaluationSettings
 from stg_model.evaluation.truth import true_boxes
 
 FULL = round(255 * HEAT_OPACITY)
@@ -121,3 +125,27 @@ def test_a_heatmap_that_is_not_there_is_named(compared, tmp_path):
     (tmp_path / "heat.npy").unlink()
     with pytest.raises(InputError, match=r"heat\.npy"):
         drawn(compared)
+
+
+@given(arrays(bool, st.tuples(st.integers(1, 6), st.integers(1, 6))))
+def test_the_outline_runs_along_every_border_of_the_mask_once(mask):
+    rows, columns = mask.shape
+    edged = np.pad(mask, 1)
+    n_borders = sum(int((edged != np.roll(edged, 1, axis)).sum()) for axis in (0, 1))
+    path = mask_outline(mask, (columns, rows))
+    length = 0.0
+    for x, y, direction, end in re.findall(r"M([\d.]+) ([\d.]+)([HV])([\d.]+)", path):
+        length += float(end) - float(x if direction == "H" else y)
+    assert length == n_borders
+
+
+def test_with_masks_for_regions_the_mask_is_drawn_in_place_of_the_box(compared):
+    settings = EvaluationSettings(region="mask")
+    systems = [replace(s, case=replace(s.case, settings=settings)) for s in compared.submitted]
+    sets = case_sets(true_boxes(compared.truths), systems, compared.release.videos)
+    (first, *_), _ = draw_sets(sets, systems, compared.release.videos, {}, None)
+    good, poor = first.frames[0].drawings
+    assert good.box is None
+    assert good.outline.startswith("M")
+    assert poor.box is not None
+    assert poor.outline == ""

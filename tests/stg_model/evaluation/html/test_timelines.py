@@ -21,8 +21,10 @@ BOX = Box(0.2, 0.2, 0.4, 0.4)
 def drawn(release, predictions, settings=None):
     """The timelines of one system, by video."""
     report = evaluate(release, predictions, settings)
+    truths = read_truth(release)
+    systems = page_systems(report, [predictions], truths, release.actions)
     names = {action.action_id: action.description for action in release.actions}
-    found = timelines(report, page_systems(report, [predictions]), read_truth(release), names)
+    found = timelines(report, systems, truths, names)
     return found, {video.video_id: video for video in found.videos}
 
 
