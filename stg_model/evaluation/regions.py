@@ -138,23 +138,24 @@ def _heat(case: Case, keys: Iterable[PointKey]) -> Iterator[tuple[list[PointKey]
         reference = case.predictions.points[key].heatmap
         if reference is not None:
             keys_of.setdefault(reference, []).append(key)
+    if not keys_of:
+        return
     folder = case.predictions.folder
-    if keys_of and folder is None:
+    if folder is None:
         raise InputError(
             f"predictions of {case.predictions.system.name!r} name heatmaps, but no folder to read "
             "them from"
         )
     block: list[PointKey] = []
     heat: list[Floats] = []
-    for reference, heat_RC in read_heatmaps(folder, keys_of) if folder is not None else ():
+    for reference, heat_RC in read_heatmaps(folder, keys_of):
         n_cells = max(GRID_SIDE**2, heat_RC.size)
         if heat and (heat_RC.shape != heat[0].shape or (len(heat) + 1) * n_cells > CELLS_AT_ONCE):
             yield block, np.array(heat)
             block, heat = [], []
         block += keys_of[reference]
         heat += [heat_RC] * len(keys_of[reference])
-    if heat:
-        yield block, np.array(heat)
+    yield block, np.array(heat)
 
 
 def _enlarged(heat_BRC: Floats) -> Floats:
