@@ -12,6 +12,9 @@ The rules of `average_precision`, for the points (recall, precision) after each 
 - `trapezoid`: area under straight lines between the points, from (0, 1) on (ACT);
 - `recall_101`: mean of the envelope at 0, .01, ... 1 (COCO); `recall_11`: at 0, .1, ... 1 (VOC);
 - `recall_10_of_11`: its sum at 0, .1, ... .9 divided by 11 (V-HICO): .909 for perfect detections.
+
+Legend: N detections, S steps of the curves, T of them with something true, C actions that have one,
+A actions, V videos, R weightings of the videos.
 """
 
 from __future__ import annotations
