@@ -32,6 +32,8 @@ from annot_server.invitations import invite
 from annot_server.migration import upgrade
 from annot_server.models import Base, Frame, Person
 from annot_server.server import Server, open_server
+from annot_server.views.current import EXTENSION
+from annot_server.views.media import DEFAULT_THREADS, limit_slow_replies
 from dataset_builder.domain import Segment, Video, frame_seconds
 from dataset_builder.frames import FrameImage, VideoFrames, image_path
 from dataset_builder.importers.clip_csv import ClipRow, action_of, clip_of
@@ -159,12 +161,27 @@ def server(home: Home, engine: Engine, clock: Clock) -> Iterator[Server]:
     assert found.is_clean, found
 
 
+@pytest.fixture(scope="session")
+def applications() -> dict[tuple[object, ...], Flask]:
+    """Return the applications that there are, by the settings that they are made of."""
+    return {}
+
+
 @pytest.fixture
-def app(server: Server) -> Flask:
-    """Return the application over the server's parts."""
-    app = app_of(server)
+def app(server: Server, applications: dict[tuple[object, ...], Flask]) -> Iterator[Flask]:
+    """Give the application over the server's parts, as a new one: it takes long to make."""
+    config = server.config
+    kind = (config.is_https, config.trusted_proxies, config.session_days)
+    if kind not in applications:
+        applications[kind] = app_of(server)
+    app = applications[kind]
+    app.extensions[EXTENSION] = server
+    app.config["SECRET_KEY"] = server.home.key("session")
+    limit_slow_replies(app, n_threads=DEFAULT_THREADS)
     app.testing = True
-    return app
+    views = dict(app.view_functions)
+    yield app
+    app.view_functions = views
 
 
 # What is in it --------------------------------------------------------------------------------
