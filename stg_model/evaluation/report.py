@@ -6,7 +6,7 @@ system's predictions do not define is absent with its reason, never guessed.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from dataset_builder.errors import InputError
@@ -23,8 +23,13 @@ from stg_model.evaluation import (
 )
 from stg_model.evaluation.errors import UndefinedMetricError
 from stg_model.evaluation.frame_sizes import check_frame_sizes
-from stg_model.evaluation.intervals import IntervalSettings, percentile_interval, replicates
-from stg_model.evaluation.measures import Case, Scored, value_of
+from stg_model.evaluation.intervals import (
+    Interval,
+    IntervalSettings,
+    percentile_interval,
+    replicates,
+)
+from stg_model.evaluation.measures import Case, Floats, Scored, value_of
 from stg_model.evaluation.people import people_report
 from stg_model.evaluation.pools import to_video_pools
 from stg_model.evaluation.results import Report, SystemReport
@@ -99,8 +104,19 @@ def _with_intervals(
     if settings is None:
         return row
     values = replicates(row.scored.measures, n_videos, settings, row.system.name)
-    found = {name: percentile_interval(values[name], settings.level) for name in values}
+    found = {name: _interval(row, values, name, settings) for name in values}
     return replace(row, intervals=found, replicates=values)
+
+
+def _interval(
+    row: SystemReport, values: Mapping[str, Floats], name: str, settings: IntervalSettings
+) -> Interval | None:
+    """Return the interval of one metric, within 0..1 as all of them are."""
+    value = row.metrics[name]
+    if value is None:
+        return None
+    found = percentile_interval(value, values[name], settings.level)
+    return found and Interval(max(found.low, 0.0), min(found.high, 1.0))
 
 
 def _score(case: Case, kind: str) -> SystemReport:
