@@ -174,6 +174,7 @@ def _record_counts(case: Case) -> dict[str, int]:
     action_ids = {action.action_id for action in case.actions}
     n_seconds = {truth.video_id: truth.n_seconds for truth in case.truths}
     keys = [*predictions.seconds, *((video_id, s) for video_id, s, _ in predictions.points)]
+    keys += [(tube.video_id, max(tube.boxes)) for tube in predictions.tubes]
     n_other = sum(video_id not in n_seconds for video_id, _ in keys)
     if keys and n_other == len(keys):
         raise InputError(
@@ -183,6 +184,7 @@ def _record_counts(case: Case) -> dict[str, int]:
         )
     named = [record.action_id for record in predictions.seconds.values() if record.action_id]
     named += [action_id for _, _, action_id in predictions.points]
+    named += [tube.action_id for tube in predictions.tubes]
     return {
         "records": len(keys),
         "records_of_other_videos": n_other,

@@ -9,7 +9,13 @@ from dataset_builder import tables
 from dataset_builder.build import build_release
 from dataset_builder.errors import InputError
 from dataset_builder.geometry import Box
-from dataset_builder.predictions import Predictions, System, read_predictions, write_predictions
+from dataset_builder.predictions import (
+    Predictions,
+    System,
+    TubePrediction,
+    read_predictions,
+    write_predictions,
+)
 from stg_model.evaluation import EvaluationSettings, IntervalSettings, evaluate
 from stg_model.evaluation.report import metrics_of
 from stg_model.evaluation.results import read_report
@@ -92,7 +98,7 @@ def test_the_report_counts_what_was_scored_and_what_was_not(two_videos, right):
         "frames_without_box": 2,
     }
     expected = {
-        "records": 21,
+        "records": 24,
         "records_of_other_videos": 0,
         "records_past_the_end": 0,
         "records_of_unknown_actions": 0,
@@ -149,11 +155,17 @@ def test_records_that_no_metric_reads_are_counted(two_videos, right):
             ("b", 4): replace(right.seconds["b", 4], action_id="juggle"),
         },
         points={**right.points, ("a", 1, "juggle"): replace(point, action_id="juggle")},
+        tubes=(
+            *right.tubes,
+            TubePrediction("other", "cut", 1.0, {0: BOX}),
+            TubePrediction("b", "cut", 1.0, {3: BOX, 5: BOX}),
+            TubePrediction("b", "juggle", 1.0, {3: BOX}),
+        ),
     )
     row = evaluate(two_videos, more).systems[0]
-    assert row.counts["records_of_other_videos"] == 1
-    assert row.counts["records_past_the_end"] == 1
-    assert row.counts["records_of_unknown_actions"] == 2
+    assert row.counts["records_of_other_videos"] == 2
+    assert row.counts["records_past_the_end"] == 2
+    assert row.counts["records_of_unknown_actions"] == 3
     assert row.metrics["iou_pointing"] == 1
     assert row.metrics["iou_pointing_micro"] == pytest.approx(6 / 7)
 
@@ -161,7 +173,10 @@ def test_records_that_no_metric_reads_are_counted(two_videos, right):
 def test_predictions_for_another_release_are_refused(two_videos, right):
     others = {("x", s): replace(r, video_id="x") for (_, s), r in right.seconds.items()}
     with pytest.raises(InputError, match=r"'perfect': none of the 10 records .* first is 'x'"):
-        evaluate(two_videos, replace(right, seconds=others, points={}))
+        evaluate(two_videos, replace(right, seconds=others, points={}, tubes=()))
+    tubes = tuple(replace(tube, video_id="x") for tube in right.tubes)
+    with pytest.raises(InputError, match=r"none of the 3 records .* first is 'x'"):
+        evaluate(two_videos, replace(right, seconds={}, points={}, tubes=tubes))
 
 
 def test_baselines_stand_beside_the_system_in_order(two_videos, right):
