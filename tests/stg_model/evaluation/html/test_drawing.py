@@ -67,7 +67,7 @@ def test_opacity_follows_the_heat_whatever_its_scale(heat):
         assert (found == 0).all()
     else:
         assert 0.8 * FULL <= found.max() <= FULL
-    assert heat_png(heat * 4, (400, 300)) == heat_png(heat, (400, 300))
+    assert heat_png(heat / 4096, (400, 300)) == heat_png(heat, (400, 300))
 
 
 def test_boxes_and_points_are_drawn_to_scale(compared):
