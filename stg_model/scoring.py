@@ -141,7 +141,7 @@ def run_tabulation(reports: Sequence[Path], options: Options, *, different_rules
     if len(reports) < 2:
         raise InputError("a table of reports needs two of them or more")
     try:
-        found = [(str(path), read_report(path)) for path in reports]
+        found = [(n, read_report(p)) for n, p in zip(_names(reports), reports, strict=True)]
     except InputError as error:
         raise InputError(
             f"{error}; to score predictions files give --release or --official"
@@ -149,14 +149,20 @@ def run_tabulation(reports: Sequence[Path], options: Options, *, different_rules
     return _put(tabulate(found, allow_different_rules=different_rules), options)
 
 
+def _names(paths: Sequence[Path]) -> list[str]:
+    """Return the files' names, or their paths where that is what tells them apart."""
+    names = [path.name for path in paths]
+    return names if len(set(names)) == len(names) else [str(path) for path in paths]
+
+
 def _distinct(systems: Sequence[Predictions], paths: Sequence[Path]) -> list[Predictions]:
     """Return the systems; those that share a name have their file's name behind it."""
     names = Counter(found.system.name for found in systems)
     return [
-        replace(found, system=replace(found.system, name=f"{found.system.name} ({path})"))
+        replace(found, system=replace(found.system, name=f"{found.system.name} ({file})"))
         if names[found.system.name] > 1
         else found
-        for found, path in zip(systems, paths, strict=True)
+        for found, file in zip(systems, _names(paths), strict=True)
     ]
 
 

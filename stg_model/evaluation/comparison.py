@@ -165,6 +165,7 @@ def _unlike(base: Report, other: Report) -> list[str]:
 
 def _differences(report: Report, first: SystemReport, other: SystemReport) -> list[Difference]:
     found = []
+    n_videos = report.counts["videos"]
     for metric in report.headings:
         mine, theirs = first.metrics[metric], other.metrics[metric]
         if mine is None or theirs is None:
@@ -173,9 +174,8 @@ def _differences(report: Report, first: SystemReport, other: SystemReport) -> li
         if report.intervals is not None:
             values_R = first.replicates[metric] - other.replicates[metric]
             interval = percentile_interval(mine - theirs, values_R, report.intervals.level)
-            p_value = two_sided_p(mine - theirs, values_R) if interval else None
+            p_value = two_sided_p(mine - theirs, values_R, n_videos) if interval else None
         names = first.system.name, other.system.name
-        n_videos = report.counts["videos"]
         found.append(Difference(metric, *names, mine - theirs, interval, p_value, n_videos))
     return found
 

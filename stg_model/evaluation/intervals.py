@@ -116,7 +116,7 @@ def percentile_interval(value: float, values_R: Floats, level: float) -> Interva
     return Interval(low, high)
 
 
-def two_sided_p(difference: float, differences_R: Floats) -> float:
+def two_sided_p(difference: float, differences_R: Floats, n_videos: int) -> float:
     """Return how often chance in the videos alone makes a difference as large as this one, 0..1.
 
     It tests that two systems score alike, on average, on benchmarks that are drawn as this one was.
@@ -126,17 +126,22 @@ def two_sided_p(difference: float, differences_R: Floats) -> float:
     the interval of the difference excludes 0. It says nothing of another training run of either
     system. (Efron and Tibshirani, 1993, 16.4; Davison and Hinkley, Bootstrap Methods, 1997, 4.4.)
 
+    A few videos may agree by chance, and their resamplings with them: p is at least 2 / 2^V, the
+    smallest that swapping the systems in each of V videos could give.
+
     Args:
         difference: between the two systems' values.
         differences_R: between their replicates over the same samples.
+        n_videos: how many videos were resampled.
 
-    >>> two_sided_p(0.2, np.array([0.1] * 49 + [0.3] * 49 + [0.45]))
-    0.02
+    >>> differences_R = np.array([0.1] * 49 + [0.3] * 49 + [0.45])
+    >>> two_sided_p(0.2, differences_R, 40), two_sided_p(0.2, differences_R, 4)
+    (0.02, 0.125)
     """
     present = differences_R[~np.isnan(differences_R)]
     # The margin keeps sums of the same numbers in another order from counting as larger.
     as_far = abs(present - present.mean()) >= abs(difference) - 1e-12
-    return float((as_far.sum() + 1) / (len(present) + 1))
+    return max(float(as_far.sum() + 1) / (len(present) + 1), min(1.0, 2.0 ** (1 - n_videos)))
 
 
 def _values(measure: Measure, weights_RV: Floats, known: dict[int, Floats]) -> Floats:

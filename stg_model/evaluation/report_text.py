@@ -131,7 +131,10 @@ def _difference_lines(report: Report, differences: Sequence[Difference]) -> list
             cell = f"{found.value:+.4f} {ends} p {short_share(found.p_value)}"
         columns.setdefault(found.second, {})[found.metric] = cell
     return [
-        f"{differences[0].first}: by how much it scores above each other row, on the same videos",
+        *_wrapped(
+            f"{differences[0].first}: by how much it scores above each other row, on the same "
+            "videos"
+        ),
         "",
         *_blocks(
             report.headings,

@@ -24,6 +24,7 @@ def write(two_videos, make_perfect, tmp_path):
         found = make_perfect(two_videos)
         points = [p for p in found.points.values() if is_perfect or p.video_id == "a"]
         path = tmp_path / file
+        path.parent.mkdir(exist_ok=True)
         write_predictions(path, System(name), found.seconds.values(), points)
         return str(path)
 
@@ -57,10 +58,18 @@ def test_predictions_are_scored_together_with_differences_to_the_first(release, 
     assert "ours: by how much it scores above each other row, on the same videos" in text
 
 
-def test_systems_of_one_name_get_their_files_name(release, write):
-    files = [write("a.jsonl", "mine", is_perfect=True), write("b.jsonl", "mine")]
+@pytest.mark.parametrize("places", [("a.jsonl", "b.jsonl"), ("1/a.jsonl", "2/a.jsonl")])
+def test_systems_of_one_name_get_their_files_name(places, release, write):
+    files = [write(place, "mine") for place in places]
     found = json.loads(run(*files, "--release", release, "--json").stdout)
-    assert [row["name"] for row in found["systems"]][:2] == [f"mine ({file})" for file in files]
+    told_by = places if places[0] == "a.jsonl" else files
+    assert [row["name"] for row in found["systems"]][:2] == [f"mine ({name})" for name in told_by]
+
+
+def test_one_file_given_twice_is_refused(release, write):
+    result = run(*[write("a.jsonl", "mine")] * 2, "--release", release)
+    assert result.exit_code == 1
+    assert "2 systems are named" in result.stderr
 
 
 def test_one_system_alone_is_compared_with_the_baselines(release, write):
@@ -98,7 +107,7 @@ def test_reports_of_other_rules_are_refused_or_marked(release, write, tmp_path):
     result = run(first, second)
     assert result.exit_code == 1
     assert result.stderr == (
-        f"Error: {second} does not stand in one table with {first}: decoder = released instead of "
+        "Error: b.json does not stand in one table with a.json: decoder = released instead of "
         "exact (--allow-different-rules marks such rows)\n"
     )
     result = run(first, second, "--allow-different-rules")

@@ -164,29 +164,35 @@ def test_intervals_of_a_map_over_rare_actions_hold_what_such_benchmarks_give_on_
 def test_p_by_hand():
     """Two of four replicates lie as far from their mean, 0.1, as the difference from zero."""
     values = np.array([0.0, 0.1, 0.1, 0.2])
-    assert two_sided_p(0.1, values) == pytest.approx(3 / 5)
-    assert two_sided_p(-0.1, values) == pytest.approx(3 / 5)
-    assert two_sided_p(0.11, values) == pytest.approx(1 / 5)
-    assert two_sided_p(0.11, np.append(values, np.nan)) == pytest.approx(1 / 5)
+    assert two_sided_p(0.1, values, 40) == pytest.approx(3 / 5)
+    assert two_sided_p(-0.1, values, 40) == pytest.approx(3 / 5)
+    assert two_sided_p(0.11, values, 40) == pytest.approx(1 / 5)
+    assert two_sided_p(0.11, np.append(values, np.nan), 40) == pytest.approx(1 / 5)
+
+
+@pytest.mark.parametrize(("n_videos", "smallest"), [(1, 1), (2, 0.5), (5, 1 / 16), (40, 1 / 100)])
+def test_few_videos_cannot_give_a_small_p(n_videos, smallest):
+    """Swapping the systems in each of two videos gives four tables: p is a half at least."""
+    assert two_sided_p(0.5, np.full(99, 0.5), n_videos) == smallest
 
 
 def test_no_difference_at_all_is_never_significant():
-    assert two_sided_p(0.0, np.zeros(99)) == 1
-    assert two_sided_p(0.0, np.linspace(-1, 1, 99)) == 1
+    assert two_sided_p(0.0, np.zeros(99), 40) == 1
+    assert two_sided_p(0.0, np.linspace(-1, 1, 99), 40) == 1
 
 
 @given(st.lists(st.floats(-1, 1), min_size=1, max_size=60), st.floats(-1, 1))
 def test_p_is_a_share_and_does_not_ask_who_is_first(values, difference):
-    found = two_sided_p(difference, np.array(values))
+    found = two_sided_p(difference, np.array(values), 7)
     assert 0 < found <= 1
-    assert found == two_sided_p(-difference, -np.array(values))
+    assert found == two_sided_p(-difference, -np.array(values), 7)
 
 
 def test_p_falls_below_the_level_where_the_interval_leaves_zero_out():
     for difference in np.linspace(-0.5, 0.5, 41):
         values = np.random.default_rng(3).normal(difference + 0.2, 0.15, size=999)
         interval = percentile_interval(difference, values, 0.95)
-        p = two_sided_p(difference, values)
+        p = two_sided_p(difference, values, 40)
         if abs(p - 0.05) > 0.02:  # the interval's two tails are not quite alike
             assert (p < 0.05) == (interval.low > 0 or interval.high < 0)
 
@@ -208,7 +214,7 @@ def test_p_agrees_with_a_permutation_test_of_the_pairs():
             n_resamples=2000,
             rng=np.random.default_rng(0),
         )
-        found = two_sided_p((first - second).mean(), values[0] - values[1])
+        found = two_sided_p((first - second).mean(), values[0] - values[1], 60)
         assert found == pytest.approx(oracle.pvalue, abs=0.04)
 
 
@@ -220,7 +226,8 @@ def test_equal_systems_differ_significantly_about_as_often_as_the_level_says():
         scores = common + rng.normal(0, 0.1, size=(2, 40))
         weights = bootstrap_weights(40, IntervalSettings(200, seed=seed))
         values = [Ratio(mine, np.ones(40)).values(weights) for mine in scores]
-        found.append(two_sided_p(np.subtract(*scores).mean(), values[0] - values[1]))
+        difference = np.subtract(*scores).mean()
+        found.append(two_sided_p(difference, values[0] - values[1], 40))
     assert 0.02 < np.mean(np.array(found) < 0.05) < 0.09
     assert 0.15 < np.mean(np.array(found) < 0.2) < 0.27
 
