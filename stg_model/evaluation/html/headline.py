@@ -12,11 +12,16 @@ from stg_model.evaluation.results import Report, grouped
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """What one system scored in one metric: nothing (and why), or a value with its interval."""
+    """What one system scored in one metric: nothing (and why), or a value with its interval.
+
+    `spread` is where the interval begins in the strip below, and how wide it is, in percent of
+    0..1; an interval may reach beyond, the strip does not.
+    """
 
     style: str
     value: float | None
     interval: Interval | None
+    spread: tuple[float, float] | None
     reason: str
 
 
@@ -49,6 +54,9 @@ def _row(report: Report, systems: Sequence[PageSystem], name: str) -> MetricRow:
 
 def _cell(system: PageSystem, name: str) -> Cell:
     row = system.row
-    return Cell(
-        system.style, row.metrics.get(name), row.intervals.get(name), row.missing.get(name, "")
-    )
+    interval = row.intervals.get(name)
+    spread = None
+    if interval is not None:
+        low, high = (min(max(100 * end, 0), 100) for end in (interval.low, interval.high))
+        spread = low, high - low
+    return Cell(system.style, row.metrics.get(name), interval, spread, row.missing.get(name, ""))

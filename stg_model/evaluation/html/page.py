@@ -26,6 +26,7 @@ from stg_model.evaluation.html.headline import metric_groups
 from stg_model.evaluation.html.pictures import Pictures
 from stg_model.evaluation.html.systems import page_systems
 from stg_model.evaluation.html.timelines import timelines
+from stg_model.evaluation.report_text import short_share
 from stg_model.evaluation.results import Report
 from stg_model.evaluation.truth import read_truth, true_boxes
 
@@ -122,6 +123,7 @@ def _fill(**values: object) -> str:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
+    environment.filters["short_share"] = short_share
     return environment.get_template("page.html").render(**values)
 
 

@@ -13,6 +13,7 @@ from dataset_builder.domain import Action
 from dataset_builder.errors import OutputError
 from dataset_builder.predictions import System
 from stg_model.evaluation.html.page import render, write_page
+from stg_model.evaluation.intervals import Interval
 
 EVIL = "<script>alert('x')</script>\"'&"
 
@@ -60,6 +61,14 @@ def test_every_metric_that_a_system_has_stands_on_the_page_with_its_value(compar
     pointing = compared.report.systems[1].metrics["pointing"]
     assert 0 < pointing < 1
     assert f"<b>{pointing:.3f}</b>" in page
+
+
+def test_an_interval_that_reaches_beyond_0_and_1_is_said_but_not_drawn(compared):
+    first, *rest = compared.report.systems
+    wide = replace(first, intervals={**first.intervals, "pointing": Interval(-0.125, 1.25)})
+    page = whole(compared, report=replace(compared.report, systems=(wide, *rest)))
+    assert "[-.125, 1.25]" in page
+    assert '<rect class="spread" x="0.0" width="100.0"' in page
 
 
 def test_every_section_is_there_and_every_tag_is_closed(compared):
