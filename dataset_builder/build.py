@@ -17,9 +17,10 @@ from dataset_builder import tables
 from dataset_builder.errors import InputError
 from dataset_builder.exporters.grounding_youtube import FOLDER, write_grounding_youtube
 from dataset_builder.exporters.huggingface import write_card
-from dataset_builder.fusion.boxes import UNION_MARGIN
-from dataset_builder.fusion.consensus import fuse_frames
-from dataset_builder.release import Release, tubes_of, write_release_tables
+from dataset_builder.fusion.boxes import UNION_MARGIN, main_rule
+from dataset_builder.fusion.consensus import fuse
+from dataset_builder.fusion.tubes import tubes_of
+from dataset_builder.release import Release, write_release_tables
 from dataset_builder.settings import BuildSettings
 from dataset_builder.snapshot import AnswerRow, Snapshot, answers_by_frame
 
@@ -52,14 +53,12 @@ def build_release(
         raise InputError(f"release name {name!r} must be letters, digits, '_', '.' or '-'")
     if not re.fullmatch(r"(0|[1-9]\d*)(\.(0|[1-9]\d*)){2}", version, re.ASCII):
         raise InputError(f"release version {version!r} must look like 1.0.0")
-    answers = _counted(snapshot, settings)
-    n_left_out = len(snapshot.answers) - len(answers)
-    fused = fuse_frames(snapshot.frames, answers_by_frame(answers), settings)
-    boxes = {
-        (frame.consensus.clip_id, frame.consensus.second): frame.box
-        for frame in fused
-        if frame.box is not None
-    }
+    counted = _counted(snapshot, settings)
+    n_left_out = len(snapshot.answers) - len(counted)
+    answers = _renamed(counted, snapshot.digest)
+    fusion = fuse(snapshot.frames, answers_by_frame(answers), settings)
+    keyed = [((f.consensus.clip_id, f.consensus.second), f) for f in fusion.frames]
+    boxes = {key: frame.box for key, frame in keyed if frame.box is not None}
     return Release(
         name=name,
         version=version,
@@ -67,15 +66,22 @@ def build_release(
         videos=snapshot.videos,
         actions=snapshot.actions,
         clips=snapshot.clips,
-        frames=tuple(frame.consensus for frame in fused),
-        answers=_renamed(answers, snapshot.digest),
+        frames=tuple(frame.consensus for frame in fusion.frames),
+        answers=answers,
+        annotators=fusion.annotators,
         boxes=boxes,
-        rules=dict.fromkeys(boxes, UNION_MARGIN),
-        tubes=tubes_of(boxes),
+        rules=dict.fromkeys(boxes, main_rule(settings.mode)),
+        beside={
+            (*key, UNION_MARGIN): frame.paper_box
+            for key, frame in keyed
+            if frame.paper_box is not None
+        },
+        tubes=tubes_of(boxes, settings.tube_gap),
         settings=settings.to_mapping(),
         snapshot={"snapshot_id": snapshot.snapshot_id, "digest": snapshot.digest},
         licence=licence,
         left_out={ASSISTED: n_left_out} if n_left_out else {},
+        agreement=fusion.agreement,
         made_with=f"grounding-circle {importlib.metadata.version('grounding-circle')}",
     )
 

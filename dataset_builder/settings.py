@@ -2,7 +2,10 @@
 
 The settings stand in the release's manifest, and `verify` derives everything anew from them.
 Defaults are the paper's (section 4.1: union of the clicks plus a margin, density heatmap), with the
-figures measured in the public files where the paper names none (R20).
+figures measured in the public files where the paper names none (R20). Robust mode weighs people by
+how near to the others they click and leaves stray clicks out; it uses `min_p_visible`,
+`robust_margin`, `sigma_floor` and `sigma_cap`, and `margin_x`, `margin_y` for the paper's box,
+which stands beside its own.
 """
 
 from __future__ import annotations
@@ -14,8 +17,9 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from dataset_builder.errors import InputError
+from dataset_builder.fusion.tubes import GAP_RULES, UNLABELLED
 
-MODES = ("paper",)
+MODES = ("paper", "robust")
 BENCHMARK_ANSWERS = ("blind", "all")
 
 
@@ -24,22 +28,32 @@ class BuildSettings:
     """Settings of one build; see the comment of each field for its unit and reason."""
 
     mode: str = "paper"  # equal weights, mean point, union box: the published numbers' rule
+    tube_gap: str = UNLABELLED  # seconds of a clip without a box; see fusion/tubes.py
     min_clicks: int = 3  # clicks; the public boxes keep a frame when 3 of 5 people clicked
     margin_x: float = 100 / 640  # fraction of the width; 100 px in the public 640x480 frame
     margin_y: float = 100 / 480  # fraction of the height; the same 100 px, so larger here
     sigma: float = 0.03  # fraction of the diagonal; spread of one click in the heatmap
     grid_rows: int = 90  # cells; the heatmap whose maximum is the peak, 4 px of a 640x360 frame
     grid_cols: int = 160  # cells
+    min_p_visible: float = 0.5  # robust mode: probability that the action can be seen
+    robust_margin: float = 0.125  # robust mode: fraction of the diagonal, in both directions (R20)
+    sigma_floor: float = 0.015  # robust mode: fraction of the diagonal; the narrowest Gaussian
+    sigma_cap: float = 0.1  # robust mode: fraction of the diagonal; the widest Gaussian
     benchmark_answers: str = "blind"  # "all" counts assisted answers on benchmark clips too (R9)
 
     def __post_init__(self) -> None:
         """Refuse values that no build can use."""
         _one_of("mode", self.mode, MODES)
+        _one_of("tube_gap", self.tube_gap, GAP_RULES)
         _one_of("benchmark_answers", self.benchmark_answers, BENCHMARK_ANSWERS)
         _within("min_clicks", self.min_clicks, 1, 100, int)
         _within("margin_x", self.margin_x, 0.001, 1, float)
         _within("margin_y", self.margin_y, 0.001, 1, float)
         _within("sigma", self.sigma, 0.001, 1, float)
+        _within("min_p_visible", self.min_p_visible, 0, 1, float)
+        _within("robust_margin", self.robust_margin, 0.001, 1, float)
+        _within("sigma_floor", self.sigma_floor, 0.001, 1, float)
+        _within("sigma_cap", self.sigma_cap, self.sigma_floor, 1, float)
         _within("grid_rows", self.grid_rows, 10, 2160, int)
         _within("grid_cols", self.grid_cols, 10, 3840, int)
 

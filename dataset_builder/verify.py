@@ -5,8 +5,11 @@ Each difference is one finding with a code, so that a script can count them:
     the folder     file_differs unreadable counts_differ settings_unreadable derivation_differs
     who points     frame_without_clip second_outside_clip frame_twice answer_without_frame
                    answer_twice too_many_answers assisted_answer box_without_frame tube_without_clip
-    from answers   n_answers_differs n_clicks_differs mean_differs peak_differs spread_differs
+    from answers   n_answers_differs n_clicks_differs n_not_visible_differs mean_differs
+                   peak_differs spread_differs p_visible_differs agreement_differs
+                   n_agreeing_differs robust_differs robust_rule_differs scale_differs
                    kept_differs reason_differs box_differs box_missing box_unexpected rule_differs
+                   beside_differs annotator_differs
     from boxes     tube_differs tube_missing tube_unexpected
     from tables    compat_differs compat_missing
 
@@ -27,13 +30,29 @@ from dataset_builder import tables
 from dataset_builder.domain import frame_seconds
 from dataset_builder.errors import GeometryError, InputError
 from dataset_builder.exporters.grounding_youtube import FOLDER, grounding_youtube_files
-from dataset_builder.fusion.boxes import UNION_MARGIN
-from dataset_builder.fusion.consensus import FusedFrame, fuse_frames
-from dataset_builder.release import Consensus, Release, counts_of, read_unchecked, tubes_of
+from dataset_builder.fusion.boxes import UNION_MARGIN, main_rule
+from dataset_builder.fusion.consensus import FusedFrame, Fusion, fuse
+from dataset_builder.fusion.tubes import UNLABELLED, tubes_of
+from dataset_builder.release import Consensus, Release, counts_of, read_unchecked
 from dataset_builder.settings import BuildSettings, read_settings
 from dataset_builder.snapshot import FrameRow, answers_by_frame
 
-_DERIVED = ("n_answers", "n_clicks", "mean", "peak", "spread", "kept", "reason")
+_DERIVED = (
+    "n_answers",
+    "n_clicks",
+    "n_not_visible",
+    "mean",
+    "peak",
+    "spread",
+    "p_visible",
+    "agreement",
+    "n_agreeing",
+    "robust",
+    "robust_rule",
+    "scale",
+    "kept",
+    "reason",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +124,7 @@ def _references(release: Release) -> Iterator[Finding]:
     yield from _answer_references(release)
     frames = {(frame.clip_id, frame.second) for frame in release.frames}
     clips = {clip.clip_id for clip in release.clips}
-    for key in release.boxes:
+    for key in {*release.boxes, *((c, second) for c, second, _ in release.beside)}:
         if key not in frames:
             yield Finding("box_without_frame", _name(key), "the frame is not in the frames table")
     for tube in release.tubes:
@@ -169,17 +188,50 @@ def _given(release: Release, findings: list[Finding]) -> str:
 
 def _derived(release: Release, not_checked: list[str]) -> Iterator[Finding]:
     try:
-        fused = _fused_again(release, read_settings(release.settings))
+        settings = read_settings(release.settings)
+        fusion = _fused_again(release, settings)
     except (InputError, GeometryError) as error:
         not_checked.append("points and boxes: the manifest's settings cannot be used")
         yield Finding("settings_unreadable", "manifest.json", str(error))
         return
-    for frame, expected in zip(release.frames, fused, strict=True):
+    for frame, expected in zip(release.frames, fusion.frames, strict=True):
         yield from _frame_differences(frame, expected.consensus)
         yield from _box_differences((frame.clip_id, frame.second), release, expected)
+    for key in sorted(release.rules):
+        if release.rules[key] != main_rule(settings.mode):
+            message = f"found {release.rules[key]}, the settings give {main_rule(settings.mode)}"
+            yield Finding("rule_differs", _name(key), message)
+    yield from _beside(release, fusion)
+    yield from _annotators(release, fusion)
+    if dict(release.agreement) != dict(fusion.agreement):
+        message = _versus(dict(release.agreement), dict(fusion.agreement))
+        yield Finding("agreement_differs", "manifest.json", message)
 
 
-def _fused_again(release: Release, settings: BuildSettings) -> list[FusedFrame]:
+def _beside(release: Release, fusion: Fusion) -> Iterator[Finding]:
+    """Compare the boxes beside the main ones."""
+    expected = {
+        (f.consensus.clip_id, f.consensus.second, UNION_MARGIN): f.paper_box
+        for f in fusion.frames
+        if f.paper_box is not None
+    }
+    for key in sorted({*release.beside, *expected}):
+        found, derived = release.beside.get(key), expected.get(key)
+        if found != derived:
+            message = f"{key[2]}: {_versus(found, derived)}"
+            yield Finding("beside_differs", _name(key[:2]), message)
+
+
+def _annotators(release: Release, fusion: Fusion) -> Iterator[Finding]:
+    found = {annotator.annotator_id: annotator for annotator in release.annotators}
+    derived = {annotator.annotator_id: annotator for annotator in fusion.annotators}
+    for name in sorted(found.keys() | derived.keys()):
+        if found.get(name) != derived.get(name):
+            message = _versus(found.get(name), derived.get(name))
+            yield Finding("annotator_differs", name, message)
+
+
+def _fused_again(release: Release, settings: BuildSettings) -> Fusion:
     frames = [
         FrameRow(
             frame.clip_id,
@@ -192,7 +244,7 @@ def _fused_again(release: Release, settings: BuildSettings) -> list[FusedFrame]:
         )
         for frame in release.frames
     ]
-    return fuse_frames(frames, answers_by_frame(release.answers), settings)
+    return fuse(frames, answers_by_frame(release.answers), settings)
 
 
 def _frame_differences(frame: Consensus, expected: Consensus) -> Iterator[Finding]:
@@ -214,13 +266,12 @@ def _box_differences(
         yield Finding("box_unexpected", _name(key), message)
     elif found != derived:
         yield Finding("box_differs", _name(key), _versus(found, derived))
-    if found is not None and release.rules[key] != UNION_MARGIN:
-        yield Finding("rule_differs", _name(key), _versus(release.rules[key], UNION_MARGIN))
 
 
 def _tubes(release: Release) -> Iterator[Finding]:
     found = {tube.tube_id: tube for tube in release.tubes}
-    derived = {tube.tube_id: tube for tube in tubes_of(release.boxes)}
+    gap = release.settings.get("tube_gap", UNLABELLED)
+    derived = {tube.tube_id: tube for tube in tubes_of(release.boxes, gap)}
     for tube_id in sorted(found.keys() | derived.keys()):
         if tube_id not in found:
             yield Finding("tube_missing", tube_id, "the clip has boxes but no tube")
@@ -229,7 +280,7 @@ def _tubes(release: Release) -> Iterator[Finding]:
         elif found[tube_id] != derived[tube_id]:
             mine, theirs = found[tube_id].boxes, derived[tube_id].boxes
             seconds = [s for s in sorted({*mine, *theirs}) if mine.get(s) != theirs.get(s)]
-            message = f"its boxes differ from the boxes table at seconds {seconds}"
+            message = f"its boxes differ from those of the boxes table at seconds {seconds}"
             yield Finding("tube_differs", tube_id, message)
 
 

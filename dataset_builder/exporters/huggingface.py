@@ -1,26 +1,41 @@
 """The README of a release: a Hugging Face dataset card with a short datasheet.
 
-The YAML block names one configuration a table, so `load_dataset(folder, "boxes")` works offline.
-The text is a function of the release alone.
+The YAML block names one configuration a table, so `load_dataset(folder, "boxes")` works offline;
+`boxes` is what it loads where none is named. The text is a function of the release alone.
+`write_huggingface` writes a whole folder for the Hub, also of releases that have no card yet.
 """
 
 from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from pathlib import Path
 
-from dataset_builder.release import Release, funnel
+from dataset_builder.exporters.croissant import write_croissant
+from dataset_builder.exporters.grounding_youtube import FOLDER, write_grounding_youtube
+from dataset_builder.release import Release, funnel, write_release_tables
 
+DEFAULT_TABLE = "boxes"
 _TABLES = {
     "videos": "source videos: size as displayed, duration, digest of the file",
     "actions": "classes of action with their query text",
     "clips": "one action in one stretch `[start_s, end_s)` of a video",
     "frames": "one row a frame `(clip_id, second)`: counts, mean click, peak, spread, why no box",
     "answers": "one row an answer: a click (`x`, `y` in 0..1) or `not_visible`",
-    "boxes": "`x1, y1, x2, y2` in 0..1 for each frame that has one, and the rule that made it",
+    "annotators": "one row a person who answered, under the release's pseudonym",
+    "boxes": "`x1, y1, x2, y2` in 0..1 and the rule that made it; `is_main` is the frame's own box",
     "tubes": "the boxes of one clip over its seconds",
 }
+_SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (10**6, "100K<n<1M"))
+
+
+def write_huggingface(release: Release, folder: Path) -> None:
+    """Write tables, compatible files, card and `croissant.json` into an existing folder."""
+    write_release_tables(folder, release)
+    write_grounding_youtube(release, folder / FOLDER)
+    write_card(release, folder / "README.md")
+    write_croissant(release, folder)
 
 
 def write_card(release: Release, path: Path) -> None:
@@ -30,8 +45,12 @@ def write_card(release: Release, path: Path) -> None:
 
 def dataset_card(release: Release) -> str:
     """Return the text of a release's README.md."""
-    parts = (_front_matter(release), _what(release), _funnel(release), _rules(release), _USE)
-    return "\n".join((*parts, _licence(release)))
+    parts = [_front_matter(release), _what(release), _counts(release)]
+    if release.derivation == "clicks":
+        parts += [_COLLECTION, _rules(release)]
+    else:
+        parts.append(_given(release))
+    return "\n".join((*parts, _USE, _licence(release)))
 
 
 def _front_matter(release: Release) -> str:
@@ -40,14 +59,17 @@ def _front_matter(release: Release) -> str:
         lines.append(f"license: {release.licence.lower()}")
     elif release.licence:
         lines += ["license: other", f"license_name: {json.dumps(release.licence)}"]
-    lines.append("configs:")
+    if release.derivation == "clicks":
+        lines += ["annotations_creators:", "- crowdsourced"]
+    lines += ["task_categories:", "- object-detection", "- keypoint-detection"]
+    lines += ["tags:", "- spatio-temporal-grounding", "- action-localization", "- video"]
+    size = next((name for limit, name in _SIZES if len(release.frames) < limit), "1M<n<10M")
+    lines += ["size_categories:", f"- {size}", "configs:"]
     for table in _TABLES:
-        lines += [
-            f"- config_name: {table}",
-            "  data_files:",
-            "  - split: full",
-            f"    path: data/{table}.parquet",
-        ]
+        lines.append(f"- config_name: {table}")
+        if table == DEFAULT_TABLE:
+            lines.append("  default: true")
+        lines += ["  data_files:", "  - split: full", f"    path: data/{table}.parquet"]
     return "\n".join([*lines, "---", ""])
 
 
@@ -55,24 +77,62 @@ def _what(release: Release) -> str:
     table_lines = "\n".join(f"- `data/{name}.parquet`: {text}." for name, text in _TABLES.items())
     return f"""# {release.name} {release.version}
 
-Where in a video frame does a named action happen? People clicked the centre of the action on one
+Where in a video frame does a named action happen? Each row is about one action in one video, on one
 frame a second. A frame is `(clip_id, second)`; all coordinates are fractions of the frame as
 displayed, origin top-left. Videos are not part of the release.
 
 {table_lines}
 - `compat/grounding-youtube/`: the boxes as GroundingYouTube JSON, in whole pixels of a frame
   stretched to 640x480 (480x640 for portrait videos); `id2wh_new.json` states it for each video.
+- `croissant.json`: the tables and the digest of each file, for tools that read Croissant.
 - `manifest.json`: settings, counts, the snapshot's digest. `SHA256SUMS`: the digest of each file.
 """
 
 
-def _funnel(release: Release) -> str:
+def _counts(release: Release) -> str:
     rows = "\n".join(f"| {stage} | {count:,} |" for stage, count in funnel(release))
     return f"""## Counts
 
 | stage | count |
 |---|---:|
 {rows}
+
+| split | clips | of them benchmark | frames | with a box |
+|---|---:|---:|---:|---:|
+{_splits(release)}
+"""
+
+
+def _splits(release: Release) -> str:
+    split_of = {clip.clip_id: clip.split for clip in release.clips}
+    clips = Counter(clip.split for clip in release.clips)
+    benchmark = Counter(clip.split for clip in release.clips if clip.is_benchmark)
+    frames = Counter(split_of[frame.clip_id] for frame in release.frames)
+    boxes = Counter(split_of[clip_id] for clip_id, _ in release.boxes)
+    return "\n".join(
+        f"| {split} | {clips[split]:,} | {benchmark[split]:,} "
+        f"| {frames[split]:,} | {boxes[split]:,} |"
+        for split in sorted(clips)
+    )
+
+
+_COLLECTION = """## How it was collected
+
+- Each frame was shown to several people (`redundancy`), each of whom answered it once: a click on
+  the centre of the named action, or "not visible". Whoever could not tell skipped it, which is no
+  answer.
+- People looked for one named action a clip. Nothing is said of other actions in the same picture:
+  a frame without a box is no proof that nothing happens there.
+- `prelabel_shown` marks answers given while a model's suggestion was in sight.
+- Annotators have pseudonyms that differ from snapshot to snapshot; no names or addresses are here.
+"""
+
+
+def _given(release: Release) -> str:
+    return f"""## How it was made
+
+Boxes were given from outside (`derivation` is `{release.derivation}`); there are no clicks to
+derive them from. Made by {release.made_with or "an unnamed program"}.
 """
 
 
@@ -80,6 +140,7 @@ def _rules(release: Release) -> str:
     settings = "\n".join(
         f"| `{name}` | `{json.dumps(value)}` |" for name, value in sorted(release.settings.items())
     )
+    robust = _ROBUST if release.settings.get("mode") == "robust" else ""
     return f"""## How it was made
 
 Made by {release.made_with} from snapshot `{release.snapshot.get("snapshot_id", "")}`
@@ -90,14 +151,14 @@ Made by {release.made_with} from snapshot `{release.snapshot.get("snapshot_id", 
   `not_visible` (nobody who answered clicked) or `too_few_clicks`.
 - Box (`union_margin`): the union of the clicks, plus `margin_x` of the width and `margin_y` of the
   height, each side cut at its own end of the frame.
-- `mean` is the mean click; `spread` the mean distance of the clicks to it, as a fraction of the
+{robust}- `mean` is the mean click; `spread` the mean distance of the clicks to it, as a fraction of the
   frame's diagonal; `peak` the highest cell of the heatmap on a grid of `grid_rows` x `grid_cols`
   cells: the sum of one Gaussian a click, `sigma` of the diagonal wide and round in pixels.
-- Tube: the boxes of one clip in time order. A second without a box is unlabelled: it is neither
-  filled in nor does it end the tube.
+- Tube: the boxes of one clip in time order. `tube_gap` says what becomes of a second without a box:
+  `unlabelled` (neither filled in nor does it end the tube), `ends_the_tube`, or `filled_linearly`
+  (`filled_seconds` names what was filled).
 - `benchmark_answers = "blind"`: on benchmark clips, answers of people who were shown a model's
   suggestion do not count and are not part of the release.
-- Annotators have pseudonyms that differ from snapshot to snapshot.
 
 | setting | value |
 |---|---|
@@ -105,10 +166,19 @@ Made by {release.made_with} from snapshot `{release.snapshot.get("snapshot_id", 
 """
 
 
+_ROBUST = """- Robust mode: the frame's own box is `robust_union`, the union of the clicks that lie near its robust
+  point, plus `robust_margin` of the diagonal in both directions; `union_margin` stands beside it.
+  People weigh by how near to the others they click, `sigma` follows the frame's scale within
+  `sigma_floor` and `sigma_cap`, and frames with `p_visible` below `min_p_visible` have no box.
+"""
+
+
 _USE = """## Use
 
 `dataset-builder verify FOLDER` checks the digests and derives points, boxes and tubes anew from the
-clicks. Numbers from releases with different settings are not comparable.
+clicks; `dataset-builder export` writes the same in other projects' formats. Numbers from releases
+with different settings are not comparable. Splits are by clip (`clips.parquet`); score systems on
+clips with `is_benchmark` only, where no answer was given with a suggestion in sight.
 """
 
 

@@ -1,4 +1,9 @@
-"""One frame's answers to one consensus: mean, peak, spread, and a box where enough people clicked.
+"""The answers of a project to one consensus a frame: point, peak, spread, and a box.
+
+Paper mode weighs all clicks alike, and a frame has a box where enough people clicked. Robust mode
+(R20) fits people and frames together: the point is that of `student_t`, the box leaves stray clicks
+out, and a frame has one only where the action can probably be seen. The paper's box stands beside
+it. Visibility and agreement are the same in both modes.
 
 Clicks are rounded to 1e-6 before anything is derived, and derived numbers are rounded to 1e-6
 before they are kept (R20), so that reading a release and deriving it anew gives the same digits.
@@ -6,36 +11,58 @@ before they are kept (R20), so that reading a release and deriving it anew gives
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
-from dataset_builder.fusion.boxes import union_box
-from dataset_builder.fusion.heatmap import peaks
+from dataset_builder.fusion.agreement import agreement_labels, agreement_numbers
+from dataset_builder.fusion.answer_table import AnswerTable, answer_table, clicks_of, diagonals
+from dataset_builder.fusion.boxes import robust_box, union_box
+from dataset_builder.fusion.heatmap import adaptive_sigma, peaks
 from dataset_builder.fusion.points import mean_point, spread
+from dataset_builder.fusion.student_t import StudentT, student_t
+from dataset_builder.fusion.visibility import Visibility, visibility
 from dataset_builder.geometry import COORDINATE_DECIMALS, Box, Point
-from dataset_builder.release import Consensus
+from dataset_builder.release_tables import Annotator, Consensus
 from dataset_builder.settings import BuildSettings
 from dataset_builder.snapshot import AnswerRow, FrameRow
 
 UNANSWERED = "unanswered"
 NOT_VISIBLE = "not_visible"
+PROBABLY_NOT_VISIBLE = "probably_not_visible"
 TOO_FEW_CLICKS = "too_few_clicks"
+STUDENT_T = "student_t"
+GEOMETRIC_MEDIAN = "geometric_median"
 
 
 @dataclass(frozen=True, slots=True)
 class FusedFrame:
-    """What the answers of a frame say, and its box; `box` is None where `consensus.reason` says."""
+    """What the answers of a frame say, and its box; `box` is None where `consensus.reason` says.
+
+    `paper_box` is the paper's box beside the robust one; None in paper mode, where it is the box.
+    """
 
     consensus: Consensus
     box: Box | None
+    paper_box: Box | None = None
 
 
-def fuse_frames(
+@dataclass(frozen=True, slots=True)
+class Fusion:
+    """Frames in the order in which they were given, annotators by id, and the agreement of all."""
+
+    frames: tuple[FusedFrame, ...]
+    annotators: tuple[Annotator, ...]
+    agreement: Mapping[str, Any]
+
+
+def fuse(
     frames: Sequence[FrameRow],
     answers: Mapping[tuple[str, int], Sequence[AnswerRow]],
     settings: BuildSettings,
-) -> list[FusedFrame]:
-    """Fuse the answers of many frames.
+) -> Fusion:
+    """Fuse the answers of a project's frames.
 
     Args:
         frames: the frames, in any order.
@@ -43,33 +70,59 @@ def fuse_frames(
         settings: see there.
 
     Returns:
-        One record for each frame, in the order given; the order of answers changes nothing.
+        Neither the order of frames or answers nor the ids of annotators change a number.
     """
-    mine = [answers.get((frame.clip_id, frame.second), ()) for frame in frames]
-    clicks = [[a.point.rounded() for a in given if a.point] for given in mine]
-    clicked = [index for index, points in enumerate(clicks) if points]
-    found = peaks(
-        [clicks[index] for index in clicked],
-        [(frames[index].width, frames[index].height) for index in clicked],
-        grid=(settings.grid_rows, settings.grid_cols),
-        sigma=settings.sigma,
-    )
-    peak_of = dict(zip(clicked, found, strict=True))
-    return [
-        _fused(frame, len(mine[index]), clicks[index], peak_of.get(index), settings)
-        for index, frame in enumerate(frames)
+    order = sorted(range(len(frames)), key=lambda i: (frames[i].clip_id, frames[i].second))
+    ordered = [frames[i] for i in order]
+    given = [answers.get((frame.clip_id, frame.second), ()) for frame in ordered]
+    table = answer_table(ordered, answers)
+    seen = visibility(table)
+    labels, n_agreeing = agreement_labels(clicks_of(table))
+    described = [
+        _described(frame, mine, probability, label, n)
+        for frame, mine, probability, label, n in zip(
+            ordered, given, seen.p_visible_f.tolist(), labels, n_agreeing.tolist(), strict=True
+        )
     ]
+    clicks = [[a.point.rounded() for a in mine if a.point] for mine in given]
+    if settings.mode == "robust":
+        fit = student_t(clicks_of(table))
+        annotators = _annotators(table, seen, fit)
+        scales = known_scales(annotators)
+        weights = [heatmap_weights(mine, scales) for mine in given]
+        fused = _robust(described, clicks, weights, fit, settings)
+    else:
+        annotators = _annotators(table, seen, None)
+        fused = _paper(described, clicks, settings)
+    place_of = {index: place for place, index in enumerate(order)}
+    return Fusion(
+        tuple(fused[place_of[index]] for index in range(len(frames))),
+        annotators,
+        agreement_numbers(table) if len(table.frames_a) else {},
+    )
 
 
-def _fused(
-    frame: FrameRow,
-    n_answers: int,
-    clicks: list[Point],
-    peak: Point | None,
-    settings: BuildSettings,
-) -> FusedFrame:
-    reason = _reason(n_answers, len(clicks), settings.min_clicks)
-    consensus = Consensus(
+def known_scales(annotators: Iterable[Annotator]) -> dict[str, float]:
+    """Return the scale of each annotator who has one."""
+    return {a.annotator_id: a.scale for a in annotators if a.scale is not None}
+
+
+def heatmap_weights(answers: Sequence[AnswerRow], scales: Mapping[str, float]) -> list[float]:
+    """Return the reliability of each click among a frame's answers: 1 / its annotator's scale^2.
+
+    Args:
+        answers: of one frame; those that are no clicks have no weight in the result.
+        scales: by annotator; people who are missing have the scale 1.
+    """
+    return [1 / scales.get(a.annotator_id, 1.0) ** 2 for a in answers if a.point]
+
+
+def _described(
+    frame: FrameRow, answers: Sequence[AnswerRow], p_visible: float, label: str, n_agreeing: int
+) -> Consensus:
+    """Return what does not depend on the mode."""
+    clicks = [answer.point.rounded() for answer in answers if answer.point]
+    return Consensus(
         clip_id=frame.clip_id,
         second=frame.second,
         timestamp_s=frame.timestamp_s,
@@ -77,26 +130,129 @@ def _fused(
         width=frame.width,
         height=frame.height,
         redundancy=frame.redundancy,
-        n_answers=n_answers,
+        n_answers=len(answers),
         n_clicks=len(clicks),
         mean=mean_point(clicks).rounded() if clicks else None,
-        peak=peak,
-        spread=(
-            round(spread(clicks, frame.width, frame.height), COORDINATE_DECIMALS)
-            if clicks
-            else None
-        ),
-        kept=not reason,
-        reason=reason,
+        peak=None,
+        spread=_rounded(spread(clicks, frame.width, frame.height)) if clicks else None,
+        kept=False,
+        reason="",
+        n_not_visible=len(answers) - len(clicks),
+        p_visible=None if math.isnan(p_visible) else _rounded(p_visible),
+        agreement=label,
+        n_agreeing=n_agreeing,
     )
-    box = None if reason else union_box(clicks, settings.margin_x, settings.margin_y)
-    return FusedFrame(consensus, box)
 
 
-def _reason(n_answers: int, n_clicks: int, min_clicks: int) -> str:
+def _paper(
+    frames: Sequence[Consensus], clicks: Sequence[Sequence[Point]], settings: BuildSettings
+) -> list[FusedFrame]:
+    found = _peaks(frames, clicks, settings, [settings.sigma] * len(frames), None)
+    fused = []
+    for frame, mine, peak in zip(frames, clicks, found, strict=True):
+        reason = _reason(frame, settings)
+        box = None if reason else union_box(mine, settings.margin_x, settings.margin_y)
+        fused.append(FusedFrame(replace(frame, peak=peak, kept=not reason, reason=reason), box))
+    return fused
+
+
+def _robust(
+    frames: Sequence[Consensus],
+    clicks: Sequence[Sequence[Point]],
+    weights: Sequence[Sequence[float]],
+    fit: StudentT,
+    settings: BuildSettings,
+) -> list[FusedFrame]:
+    placed = [
+        _with_point(frame, fit, index) if frame.n_clicks else frame
+        for index, frame in enumerate(frames)
+    ]
+    sigmas = [
+        adaptive_sigma(frame.scale or 0.0, settings.sigma_floor, settings.sigma_cap)
+        for frame in placed
+    ]
+    found = _peaks(placed, clicks, settings, sigmas, weights)
+    fused = []
+    for frame, mine, peak in zip(placed, clicks, found, strict=True):
+        reason = _reason(frame, settings)
+        box = paper_box = None
+        if len(mine) >= settings.min_clicks:
+            paper_box = union_box(mine, settings.margin_x, settings.margin_y)
+        if not reason and frame.robust and frame.scale:
+            size = (frame.width, frame.height)
+            box = robust_box(mine, frame.robust, frame.scale, size, settings.robust_margin)
+        consensus = replace(frame, peak=peak, kept=not reason, reason=reason)
+        fused.append(FusedFrame(consensus, box, paper_box))
+    return fused
+
+
+def _with_point(frame: Consensus, fit: StudentT, index: int) -> Consensus:
+    """Return the frame with its robust point as fractions, and its scale."""
+    to_diagonals = diagonals([(frame.width, frame.height)])[0]
+    x, y = (fit.points_f2[index] / to_diagonals).tolist()
+    return replace(
+        frame,
+        # Rounding in the last place can lead a hair outside, where every click lies at the edge.
+        robust=Point(min(max(x, 0.0), 1.0), min(max(y, 0.0), 1.0)).rounded(),
+        robust_rule=GEOMETRIC_MEDIAN if fit.is_fallback_f[index] else STUDENT_T,
+        scale=_rounded(float(fit.scales_f[index])),
+    )
+
+
+def _peaks(
+    frames: Sequence[Consensus],
+    clicks: Sequence[Sequence[Point]],
+    settings: BuildSettings,
+    sigmas: Sequence[float],
+    weights: Sequence[Sequence[float]] | None,
+) -> list[Point | None]:
+    """Return where each frame's heatmap is highest, None where nobody clicked."""
+    clicked = [index for index, points in enumerate(clicks) if points]
+    found = peaks(
+        [clicks[index] for index in clicked],
+        [(frames[index].width, frames[index].height) for index in clicked],
+        grid=(settings.grid_rows, settings.grid_cols),
+        sigma=[sigmas[index] for index in clicked],
+        weights=None if weights is None else [weights[index] for index in clicked],
+    )
+    peak_of = dict(zip(clicked, found, strict=True))
+    return [peak_of.get(index) for index in range(len(frames))]
+
+
+def _annotators(
+    table: AnswerTable, seen: Visibility, fit: StudentT | None
+) -> tuple[Annotator, ...]:
+    """Return one record for each annotator, by id."""
+    n_answers = [0] * len(table.annotators)
+    n_clicks = [0] * len(table.annotators)
+    for person, is_click in zip(
+        table.annotators_a.tolist(), table.is_click_a.tolist(), strict=True
+    ):
+        n_answers[person] += 1
+        n_clicks[person] += is_click
+    records = [
+        Annotator(
+            annotator_id,
+            n_answers[person],
+            n_clicks[person],
+            _rounded(float(seen.accuracy_j[person])),
+            _rounded(float(fit.scales_j[person])) if fit and fit.is_known_j[person] else None,
+        )
+        for person, annotator_id in enumerate(table.annotators)
+    ]
+    return tuple(sorted(records, key=lambda record: record.annotator_id))
+
+
+def _reason(frame: Consensus, settings: BuildSettings) -> str:
     """Return why a frame has no box, or "" where it has one."""
-    if n_clicks >= min_clicks:
-        return ""
-    if not n_answers:
+    if not frame.n_answers:
         return UNANSWERED
-    return TOO_FEW_CLICKS if n_clicks else NOT_VISIBLE
+    if not frame.n_clicks:
+        return NOT_VISIBLE
+    if settings.mode == "robust" and (frame.p_visible or 0.0) < settings.min_p_visible:
+        return PROBABLY_NOT_VISIBLE
+    return "" if frame.n_clicks >= settings.min_clicks else TOO_FEW_CLICKS
+
+
+def _rounded(value: float) -> float:
+    return round(value, COORDINATE_DECIMALS)

@@ -31,7 +31,12 @@ def test_a_setting_without_a_value_is_refused():
 @pytest.mark.parametrize(
     "assignment",
     [
-        "mode=robust",
+        "mode=median",
+        "tube_gap=none",
+        "min_p_visible=1.1",
+        "robust_margin=0",
+        "sigma_floor=0",
+        "sigma_cap=0.01",
         "benchmark_answers=assisted",
         "min_clicks=0",
         "min_clicks=2.5",

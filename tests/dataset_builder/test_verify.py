@@ -17,6 +17,7 @@ from dataset_builder.build import build_release, write_built_release
 from dataset_builder.errors import InputError
 from dataset_builder.geometry import Box
 from dataset_builder.release import (
+    ANNOTATORS,
     BOXES,
     FRAMES,
     TUBES,
@@ -25,6 +26,7 @@ from dataset_builder.release import (
     tubes_of,
     write_release,
 )
+from dataset_builder.settings import BuildSettings
 from dataset_builder.verify import verify_release
 
 SCHEMAS = {
@@ -33,6 +35,7 @@ SCHEMAS = {
     "clips": snapshots.CLIPS,
     "frames": FRAMES,
     "answers": snapshots.ANSWERS,
+    "annotators": ANNOTATORS,
     "boxes": BOXES,
     "tubes": TUBES,
 }
@@ -51,6 +54,23 @@ def built(make_snapshot, tmp_path_factory) -> Path:
 @pytest.fixture
 def folder(built, tmp_path) -> Path:
     return Path(shutil.copytree(built, tmp_path / "release"))
+
+
+@pytest.fixture(scope="module")
+def built_robustly(make_snapshot, tmp_path_factory) -> Path:
+    """Return a release of more clips, so that people have clicked often enough for a scale."""
+    folder = tmp_path_factory.mktemp("built-robustly") / "release"
+    settings = BuildSettings(mode="robust", tube_gap="filled_linearly")
+    snapshot = make_snapshot(n_clips=24, not_visible=0.1, assisted=0.0)
+    write_built_release(
+        folder, build_release(snapshot, name="demo", version="1.0.0", settings=settings)
+    )
+    return folder
+
+
+@pytest.fixture
+def robust_folder(built_robustly, tmp_path) -> Path:
+    return Path(shutil.copytree(built_robustly, tmp_path / "release"))
 
 
 def change_rows(folder: Path, table: str, change: Callable[[Rows], None]) -> None:
@@ -105,6 +125,18 @@ def crowd_a_frame(rows: Rows) -> None:
     rows.extend([dict(rows[0], annotator_id=f"more{n}") for n in range(5)])
 
 
+def add_a_box_beside(rows: Rows) -> None:
+    rows.append(dict(rows[0], rule="guessed", is_main=False))
+
+
+def drop_a_box_beside(rows: Rows) -> None:
+    rows.remove(next(row for row in rows if not row["is_main"]))
+
+
+def forget_what_was_filled(rows: Rows) -> None:
+    next(row for row in rows if row["filled_seconds"])["filled_seconds"] = []
+
+
 def show_a_hint(rows: Rows) -> None:
     for row in rows:
         row["prelabel_shown"] = True
@@ -145,6 +177,13 @@ FALSIFIED = [
     ("frames", put(spread=0.5), "spread_differs"),
     ("frames", put(kept=False), "kept_differs"),
     ("frames", put(reason="too_few_clicks"), "reason_differs"),
+    ("frames", put(n_not_visible=9), "n_not_visible_differs"),
+    ("frames", put(p_visible=0.123), "p_visible_differs"),
+    ("frames", put(agreement="unsure"), "agreement_differs"),
+    ("frames", put(n_agreeing=1), "n_agreeing_differs"),
+    ("frames", put(robust_x=0.5, robust_y=0.5), "robust_differs"),
+    ("frames", put(robust_rule="student_t"), "robust_rule_differs"),
+    ("frames", put(scale=0.5), "scale_differs"),
     ("frames", put(width=333), "spread_differs"),
     ("frames", put(clip_id="unknown"), "frame_without_clip"),
     ("frames", put(second=1000), "second_outside_clip"),
@@ -161,8 +200,16 @@ FALSIFIED = [
     ("answers", drop_first, "counts_differ"),
     ("boxes", put(x1=0.0), "box_differs"),
     ("boxes", put(rule="guessed"), "rule_differs"),
+    ("boxes", add_a_box_beside, "beside_differs"),
+    ("boxes", repeat_first, "unreadable"),
     ("boxes", drop_first, "box_missing"),
     ("boxes", drop_first, "tube_differs"),
+    ("annotators", put(n_clicks=9), "annotator_differs"),
+    ("annotators", put(visibility_accuracy=0.123), "annotator_differs"),
+    ("annotators", put(scale=1.0), "annotator_differs"),
+    ("annotators", put(annotator_id="somebody"), "annotator_differs"),
+    ("annotators", drop_first, "annotator_differs"),
+    ("annotators", repeat_first, "unreadable"),
     ("tubes", shift_tube, "tube_differs"),
     ("tubes", repeat_first, "unreadable"),
     ("tubes", repeat_tube_second, "unreadable"),
@@ -177,6 +224,13 @@ EDITED = [
     ("manifest.json", lambda t: t.replace('"min_clicks": 3', '"min_clicks": 1'), "box_missing"),
     ("manifest.json", lambda t: t.replace('"sigma": 0.03', '"sigma": 0.2'), "peak_differs"),
     ("manifest.json", lambda t: t.replace('"sigma"', '"sgima"'), "settings_unreadable"),
+    ("manifest.json", lambda t: t.replace('"mode": "paper"', '"mode": "robust"'), "rule_differs"),
+    ("manifest.json", lambda t: t.replace('"unlabelled"', '"ends_the_tube"'), "tube_missing"),
+    (
+        "manifest.json",
+        lambda t: t.replace('"alpha_places": 0', '"alpha_places": 1'),
+        "agreement_differs",
+    ),
     ("manifest.json", blind_grid, "settings_unreadable"),
     ("manifest.json", lambda t: re.sub('"frames": .*,', '"frames": 1,', t), "counts_differ"),
     ("manifest.json", lambda t: t.replace('"counts": {', '"counts": [], "x": {'), "counts_differ"),
@@ -204,6 +258,47 @@ def test_a_falsified_table_is_found(folder, table, change, code):
     assert code in codes(folder)
 
 
+ROBUST_FALSIFIED = [
+    ("frames", put(robust_x=0.123), "robust_differs"),
+    ("frames", put(robust_x=None, robust_y=None), "robust_differs"),
+    ("frames", put(robust_rule="guessed"), "robust_rule_differs"),
+    ("frames", put(scale=0.9), "scale_differs"),
+    ("frames", put(peak_y=0.123), "peak_differs"),
+    ("annotators", put(scale=9.0), "annotator_differs"),
+    ("answers", move_click, "robust_differs"),
+    ("boxes", put(x1=0.0), "box_differs"),
+    ("boxes", put(rule="union_margin", is_main=False), "unreadable"),
+    ("boxes", drop_a_box_beside, "beside_differs"),
+    ("tubes", forget_what_was_filled, "tube_differs"),
+]
+
+
+def test_a_fresh_robust_release_has_no_difference(robust_folder):
+    outcome = verify_release(robust_folder)
+    assert outcome.is_ok
+    assert outcome.release is not None
+    assert any(annotator.scale for annotator in outcome.release.annotators)
+    assert any(tube.filled_seconds for tube in outcome.release.tubes)
+    assert outcome.release.beside.keys() >= {(*key, "union_margin") for key in outcome.release.boxes}
+
+
+@pytest.mark.parametrize(("table", "change", "code"), ROBUST_FALSIFIED)
+def test_a_falsified_table_of_a_robust_release_is_found(robust_folder, table, change, code):
+    change_rows(robust_folder, table, change)
+    assert code in codes(robust_folder)
+
+
+@pytest.mark.parametrize(
+    "setting", ['"robust_margin": 0.125', '"min_p_visible": 0.5', '"sigma_floor": 0.015']
+)
+def test_another_robust_setting_derives_other_numbers(robust_folder, setting):
+    name, value = setting.split(": ")
+    changed = f"{name}: {0.99 if 'p_visible' in name else float(value) * 2}"
+    change_file(robust_folder, "manifest.json", lambda t: t.replace(setting, changed))
+    found = codes(robust_folder)
+    assert found & {"box_differs", "box_unexpected", "peak_differs"}
+
+
 @pytest.mark.parametrize(("name", "change", "code"), EDITED)
 def test_an_edited_file_is_found(folder, name, change, code):
     before = (folder / name).read_text()
@@ -215,6 +310,7 @@ def test_an_edited_file_is_found(folder, name, change, code):
 def test_a_box_on_a_frame_that_should_have_none_is_found(folder):
     frame = next(f for f in read_release(folder).frames if not f.kept)
     row = {"clip_id": frame.clip_id, "second": frame.second, "rule": "union_margin"}
+    row["is_main"] = True
     corners = {"x1": 0.1, "y1": 0.1, "x2": 0.2, "y2": 0.2}
     change_rows(folder, "boxes", lambda rows: rows.append(row | corners))
     assert "box_unexpected" in codes(folder)
@@ -278,16 +374,17 @@ def test_every_difference_names_its_frame(folder):
 
 def given_boxes(release: Release) -> Release:
     """Return a release of the same frames whose boxes came from outside, without any answers."""
-    frames = tuple(
-        replace(f, n_answers=0, n_clicks=0, mean=None, peak=None, spread=None)
-        for f in release.frames
-    )
+    nothing = {"n_answers": 0, "n_clicks": 0, "n_not_visible": 0, "n_agreeing": 0, "agreement": ""}
+    undefined = dict.fromkeys(("mean", "peak", "spread", "p_visible"))
+    frames = tuple(replace(f, **nothing, **undefined) for f in release.frames)
     boxes = {(f.clip_id, f.second): Box(0.2, 0.2, 0.4, 0.4) for f in frames if f.kept}
     return replace(
         release,
         derivation="none",
         frames=frames,
         answers=(),
+        annotators=(),
+        agreement={},
         boxes=boxes,
         rules=dict.fromkeys(boxes, "exact"),
         tubes=tubes_of(boxes),

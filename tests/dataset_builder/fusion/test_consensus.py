@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dataset_builder.fusion.consensus import fuse_frames
+from dataset_builder.fusion.consensus import fuse as fuse_project
 from dataset_builder.geometry import Box, Point
 from dataset_builder.settings import BuildSettings
 from dataset_builder.snapshot import AnswerRow, FrameRow
@@ -22,7 +22,7 @@ def fuse(places, frame=FRAME, **settings):
         for i, place in enumerate(places)
     ]
     key = (frame.clip_id, frame.second)
-    return fuse_frames([frame], {key: given_answers}, BuildSettings(**settings))[0]
+    return fuse_project([frame], {key: given_answers}, BuildSettings(**settings)).frames[0]
 
 
 @given(answers, st.randoms())
@@ -91,7 +91,7 @@ def test_frames_without_answers_between_others_keep_their_places():
     given_answers = {
         ("clip", s): [AnswerRow("clip", s, "p", Point(0.1 + 0.8 * (s > 0), 0.5))] for s in (0, 2)
     }
-    fused = fuse_frames(frames, given_answers, BuildSettings())
+    fused = fuse_project(frames, given_answers, BuildSettings()).frames
     assert [f.consensus.second for f in fused] == [0, 1, 2]
     assert fused[1].consensus.peak is None
     peaks_x = (fused[0].consensus.peak.x, fused[2].consensus.peak.x)
