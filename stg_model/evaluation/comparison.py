@@ -22,6 +22,7 @@ from stg_model.evaluation.intervals import (
     percentile_interval,
     two_sided_p,
 )
+from stg_model.evaluation.people import PEOPLE
 from stg_model.evaluation.report import evaluate_all
 from stg_model.evaluation.results import Report, SystemReport, rule_text
 from stg_model.evaluation.settings import EvaluationSettings
@@ -87,9 +88,9 @@ def compare(
     Without `intervals` there are the values alone.
 
     Raises:
-        InputError: as `evaluate`; and two systems with one name.
+        InputError: as `evaluate`; and two rows with one name.
     """
-    names = Counter(found.system.name for found in systems)
+    names = Counter([*(found.system.name for found in [*systems, *baselines]), PEOPLE.name])
     for name, n in names.items():
         if n > 1:
             raise InputError(f"{n} systems are named {name!r}; give each a name of its own")
@@ -138,7 +139,15 @@ def tabulate(
     headings = {name: text for _, report in reports for name, text in report.headings.items()}
     rows.sort(key=_is_submitted, reverse=True)
     notes = [f"{mark.strip()} {'; '.join(unlike)}" for unlike, mark in marks.items() if mark]
-    return Comparison(replace(base, headings=headings, systems=tuple(rows)), (), tuple(notes))
+    made = next((report.intervals for _, report in reports if report.intervals), None)
+    notes += [
+        f"{name}: intervals over {report.intervals.replicates:,} resamplings, seed "
+        f"{report.intervals.seed}, at {report.intervals.level:.0%}"
+        for name, report in reports
+        if report.intervals and report.intervals != made
+    ]
+    table = replace(base, headings=headings, systems=tuple(rows), intervals=made)
+    return Comparison(table, (), tuple(notes))
 
 
 def _is_submitted(row: SystemReport) -> bool:

@@ -95,9 +95,13 @@ def test_without_intervals_there_are_the_values_alone(release, right, some):
     assert found.notes == ()
 
 
-def test_two_systems_of_one_name_are_refused(release, right):
+def test_two_rows_of_one_name_are_refused(release, right, some):
     with pytest.raises(InputError, match="2 systems are named 'perfect'"):
         compare(release, [right, right])
+    with pytest.raises(InputError, match="2 systems are named 'random'"):
+        compare(release, [some("random", 1)], baselines=[some("random", 2)])
+    with pytest.raises(InputError, match="2 systems are named 'people'"):
+        compare(release, [some("people", 1)])
 
 
 def test_notes_name_the_number_of_p_values_and_different_pools(release, right, some):
@@ -139,6 +143,17 @@ def test_systems_of_one_name_get_their_files_name(release, right, some):
     reports = [(name, evaluate(release, some("mine", n))) for n, name in enumerate("ab")]
     names = [row.system.name for row in tabulate(reports).report.systems]
     assert names == ["mine (a)", "mine (b)"]
+
+
+def test_intervals_that_were_made_otherwise_are_noted(release, right, some):
+    reports = [
+        ("a", evaluate(release, right)),
+        ("b", evaluate(release, some("b", 1), intervals=INTERVALS)),
+        ("c", evaluate(release, some("c", 1), intervals=IntervalSettings(300, seed=2))),
+    ]
+    found = tabulate(reports)
+    assert found.report.intervals == INTERVALS
+    assert found.notes == ("c: intervals over 300 resamplings, seed 2, at 95%",)
 
 
 def test_baselines_of_one_name_that_differ_both_stay(release, right, some):
