@@ -47,6 +47,14 @@ def metric_groups(
     return found
 
 
+def lacks_intervals(report: Report, groups: Sequence[tuple[str, Sequence[MetricRow]]]) -> bool:
+    """Return whether some value of the table has no interval though they were asked for."""
+    cells = (cell for _, rows in groups for row in rows for cell in row.cells)
+    return report.intervals is not None and any(
+        cell.value is not None and cell.interval is None for cell in cells
+    )
+
+
 def _row(report: Report, systems: Sequence[PageSystem], name: str) -> MetricRow:
     n_actions = max((s.row.n_actions.get(name, 0) for s in systems), default=0)
     return MetricRow(report.headings[name], n_actions, tuple(_cell(s, name) for s in systems))

@@ -22,11 +22,11 @@ from stg_model.evaluation.html.cases import case_sets
 from stg_model.evaluation.html.curves import curve_sets
 from stg_model.evaluation.html.differences import difference_tables
 from stg_model.evaluation.html.drawing import draw_sets
-from stg_model.evaluation.html.headline import metric_groups
+from stg_model.evaluation.html.headline import lacks_intervals, metric_groups
 from stg_model.evaluation.html.pictures import Pictures
 from stg_model.evaluation.html.systems import page_systems
 from stg_model.evaluation.html.timelines import timelines
-from stg_model.evaluation.report_text import short_share
+from stg_model.evaluation.report_text import interval_notes, short_share
 from stg_model.evaluation.results import Report
 from stg_model.evaluation.truth import read_truth, true_boxes
 
@@ -77,6 +77,7 @@ def render(
     names = phrases(release.actions)
     cases = case_sets(true_boxes(truths), submitted, release.videos)
     frame_sets, gallery = draw_sets(cases, submitted, release.videos, names, pictures)
+    groups = metric_groups(report, systems)
     by_action, without_room = action_tables(report, systems, truths, release.actions)
     style, script = (
         (TEMPLATES / name).read_text(encoding="utf-8") for name in ("page.css", "page.js")
@@ -85,7 +86,9 @@ def render(
         report=report,
         systems=systems,
         submitted=submitted,
-        groups=metric_groups(report, systems),
+        groups=groups,
+        interval_notes=interval_notes(report),
+        few_videos=lacks_intervals(report, groups),
         notes=comparison.notes if comparison else (),
         differences=difference_tables(comparison) if comparison else [],
         action_tables=by_action,
@@ -96,7 +99,7 @@ def render(
         gallery=gallery,
         rules=rules.rules(report.settings),
         truth_counts=rules.counts(report.counts),
-        left_out=rules.counts(release.left_out),
+        left_out=rules.counts(report.left_out),
         described=rules.described(submitted),
         accounts=[
             (s, rules.counts(s.row.counts), rules.reasons(s, report.headings)) for s in systems

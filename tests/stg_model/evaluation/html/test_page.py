@@ -71,6 +71,21 @@ def test_an_interval_that_reaches_beyond_0_and_1_is_said_but_not_drawn(compared)
     assert '<rect class="spread" x="0.0" width="100.0"' in page
 
 
+def test_a_value_without_an_interval_is_explained(compared):
+    assert "[-]" not in whole(compared)
+    first, *rest = compared.report.systems
+    few = replace(first, intervals={**first.intervals, "pointing": None})
+    page = whole(compared, report=replace(compared.report, systems=(few, *rest)))
+    assert page.count("[-]") == 2
+    assert "[-]: too few videos" in page
+
+
+def test_how_intervals_were_made_and_that_videos_are_few_is_said(compared):
+    page = whole(compared)
+    assert "95% intervals over 100 resamplings" in page
+    assert "Only 2 videos" in page
+
+
 def test_every_section_is_there_and_every_tag_is_closed(compared):
     tags = Tags(whole(compared))
     sections = [attributes["id"] for tag, attributes in tags.found if tag == "section"]
@@ -91,9 +106,8 @@ def test_ids_are_unique_and_what_is_referred_to_exists(compared):
 
 
 def test_notes_rules_counts_and_reasons_are_said(compared):
-    release = replace(compared.release, left_out={"two of one person": 1234})
-    text = " ".join(Tags(whole(compared, release=release)).text.split())
-    report = compared.report
+    report = replace(compared.report, left_out={"two of one person": 1234})
+    text = " ".join(Tags(whole(compared, report=report)).text.split())
     assert all(note in text for note in compared.comparison.notes)
     assert compared.comparison.notes
     assert report.settings.digest in text
