@@ -21,10 +21,10 @@ _TABLES = {
     "videos": "source videos: size as displayed, duration, digest of the file",
     "actions": "classes of action with their query text",
     "clips": "one action in one stretch `[start_s, end_s)` of a video",
-    "frames": "one row a frame `(clip_id, second)`: counts, mean click, peak, spread, why no box",
+    "frames": "one row a frame `(clip_id, second)`: counts, points, agreement, why no box",
     "answers": "one row an answer: a click (`x`, `y` in 0..1) or `not_visible`",
-    "annotators": "one row a person who answered, under the release's pseudonym",
-    "boxes": "`x1, y1, x2, y2` in 0..1 and the rule that made it; `is_main` is the frame's own box",
+    "annotators": "one row a person under the pseudonym of `answers`, and how reliable they are",
+    "boxes": "`x1, y1, x2, y2` in 0..1, the rule that made it, whether it is the frame's main box",
     "tubes": "the boxes of one clip over its seconds",
 }
 _SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (10**6, "100K<n<1M"))
@@ -48,6 +48,7 @@ def dataset_card(release: Release) -> str:
     parts = [_front_matter(release), _what(release), _counts(release)]
     if release.derivation == "clicks":
         parts += [_COLLECTION, _rules(release)]
+        parts += [_agreement(release)] if release.agreement else []
     else:
         parts.append(_given(release))
     return "\n".join((*parts, _USE, _licence(release)))
@@ -140,6 +141,7 @@ def _rules(release: Release) -> str:
     settings = "\n".join(
         f"| `{name}` | `{json.dumps(value)}` |" for name, value in sorted(release.settings.items())
     )
+    gap = str(release.settings.get("tube_gap", "unlabelled"))
     robust = _ROBUST if release.settings.get("mode") == "robust" else ""
     return f"""## How it was made
 
@@ -151,12 +153,16 @@ Made by {release.made_with} from snapshot `{release.snapshot.get("snapshot_id", 
   `not_visible` (nobody who answered clicked) or `too_few_clicks`.
 - Box (`union_margin`): the union of the clicks, plus `margin_x` of the width and `margin_y` of the
   height, each side cut at its own end of the frame.
-{robust}- `mean` is the mean click; `spread` the mean distance of the clicks to it, as a fraction of the
-  frame's diagonal; `peak` the highest cell of the heatmap on a grid of `grid_rows` x `grid_cols`
-  cells: the sum of one Gaussian a click, `sigma` of the diagonal wide and round in pixels.
-- Tube: the boxes of one clip in time order. `tube_gap` says what becomes of a second without a box:
-  `unlabelled` (neither filled in nor does it end the tube), `ends_the_tube`, or `filled_linearly`
-  (`filled_seconds` names what was filled).
+{robust}- `mean` is the mean click; `spread` the mean distance of the clicks to it, as a
+  fraction of the frame's diagonal; `peak` the highest cell of the heatmap on a grid of `grid_rows`
+  x `grid_cols` cells: the sum of one Gaussian a click, round in pixels, `sigma` of the diagonal
+  wide.
+- `p_visible` is the probability that the action can be seen, from who said so and how often they
+  agree with the others; `visibility_accuracy` is a person's share of right answers in that model.
+- `agreement`: `unimodal` (three clicks or more within 0.05 of the diagonal, more than half of all,
+  and the others single), `split` (two groups of clicks or more) or `scattered`; empty below three
+  clicks. `n_agreeing` counts the clicks of the largest component.
+- Tubes (`tube_gap = "{gap}"`): {_GAPS.get(gap, "see the program's documentation.")}
 - `benchmark_answers = "blind"`: on benchmark clips, answers of people who were shown a model's
   suggestion do not count and are not part of the release.
 
@@ -166,10 +172,35 @@ Made by {release.made_with} from snapshot `{release.snapshot.get("snapshot_id", 
 """
 
 
-_ROBUST = """- Robust mode: the frame's own box is `robust_union`, the union of the clicks that lie near its robust
-  point, plus `robust_margin` of the diagonal in both directions; `union_margin` stands beside it.
-  People weigh by how near to the others they click, `sigma` follows the frame's scale within
-  `sigma_floor` and `sigma_cap`, and frames with `p_visible` below `min_p_visible` have no box.
+_ROBUST = """\
+- Robust mode: people and frames are fitted together. `robust_x`, `robust_y` is the frame's point
+  by `robust_rule`, `scale` how far one click lies from it, as a fraction of the diagonal (in
+  `annotators.parquet`: how many times as far as the middle person's).
+- Box (`robust_union`, the one with `is_main`): the union of the clicks that lie near that point,
+  plus `robust_margin` of the diagonal in both directions; the `union_margin` box stands beside it.
+- Frames with `p_visible` below `min_p_visible` have no box (`probably_not_visible`). The heatmap
+  weighs people by their scale, and its `sigma` is the frame's, from `sigma_floor` to `sigma_cap`.
+"""
+_GAPS = {
+    "unlabelled": "one a clip, its boxes in time order. A second without a box is\n"
+    "  unlabelled: it is neither filled in nor does it end the tube.",
+    "ends_the_tube": "each run of seconds with boxes is a tube of its own.",
+    "filled_linearly": "one a clip; between two boxes each corner moves evenly\n"
+    "  from one to the next, and `filled_seconds` names the seconds that were filled so.",
+}
+
+
+def _agreement(release: Release) -> str:
+    rows = "\n".join(f"| `{name}` | {value} |" for name, value in sorted(release.agreement.items()))
+    return f"""## Agreement
+
+`distance_mean` is the mean distance between two clicks of a frame in diagonals, the shares are of
+frames with three clicks or more (`share_visibility_agreed`: of frames with two answers or more).
+Alpha and ICC(1) are near 1 wherever frames differ more than people do; read the distances first.
+
+| measure | value |
+|---|---:|
+{rows}
 """
 
 
