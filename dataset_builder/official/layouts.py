@@ -237,7 +237,8 @@ def _corners(value: object, where: object) -> list[int]:
 
 
 def _second(key: str) -> int:
-    if not key.isascii() or not key.isdigit() or str(int(key)) != key:
+    # The longest seconds first: int() refuses thousands of digits by itself.
+    if len(key) > 10 or not key.isascii() or not key.isdigit() or str(int(key)) != key:
         raise InputError(f"a second must be a whole number, got {key!r:.60}")
     return _whole(int(key), "second")
 
