@@ -255,7 +255,7 @@ def test_answers_given_just_before_the_page_closes_arrive(annotator):
     clicked = [annotator.click(0.3, 0.5), annotator.click(0.6, 0.5)]
     page.goto("about:blank")
     sql = "SELECT frame_id FROM answers JOIN people ON people.id = person_id WHERE name = ?"
-    for _ in range(100):
+    for _ in range(600):
         if len(annotator.server.rows(sql, annotator.name)) == len(clicked):
             break
         page.wait_for_timeout(50)

@@ -65,7 +65,7 @@ def test_a_page_closed_as_it_asks_for_a_lease_gives_that_one_back_too(annotator)
     page.route("**/leases", keep_the_second_reply)
     page.reload()
     annotator.wait_for_frame()
-    for _ in range(100):
+    for _ in range(600):
         if len(asked) == 2:
             break
         page.wait_for_timeout(50)
