@@ -15,12 +15,11 @@ from pathlib import Path
 
 from dataset_builder import tables
 from dataset_builder.errors import InputError
-from dataset_builder.exporters.grounding_youtube import FOLDER, write_grounding_youtube
-from dataset_builder.exporters.huggingface import write_card
+from dataset_builder.exporters.huggingface import write_huggingface
 from dataset_builder.fusion.boxes import UNION_MARGIN, main_rule
 from dataset_builder.fusion.consensus import fuse
 from dataset_builder.fusion.tubes import tubes_of
-from dataset_builder.release import Release, write_release_tables
+from dataset_builder.release import Release
 from dataset_builder.settings import BuildSettings
 from dataset_builder.snapshot import AnswerRow, Snapshot, answers_by_frame
 
@@ -93,9 +92,7 @@ def write_built_release(path: Path, release: Release, *, force: bool = False) ->
         OutputError: `path` exists and `force` is not set.
     """
     with tables.fresh_folder(path, force=force) as folder:
-        write_release_tables(folder, release)
-        write_card(release, folder / "README.md")
-        write_grounding_youtube(release, folder / FOLDER)
+        write_huggingface(release, folder)
         return tables.write_sums(folder)
 
 

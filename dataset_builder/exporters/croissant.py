@@ -7,7 +7,6 @@ table with the columns as they stand in the table. The format is MLCommons Crois
 
 from __future__ import annotations
 
-import mimetypes
 from pathlib import Path
 from typing import Any
 
@@ -59,7 +58,11 @@ _CONTEXT: dict[str, Any] = {
     "subField": "cr:subField",
     "transform": "cr:transform",
 }
-_PARQUET = "application/x-parquet"
+_MEDIA_TYPES = {
+    ".json": "application/json",
+    ".md": "text/markdown",
+    ".parquet": "application/x-parquet",
+}
 _KEYS = {
     "videos": ("video_id",),
     "actions": ("action_id",),
@@ -108,15 +111,9 @@ def _file_object(path: Path, name: str) -> dict[str, Any]:
         "name": name,
         "contentUrl": name,
         "contentSize": f"{path.stat().st_size} B",
-        "encodingFormat": _media_type(path),
+        "encodingFormat": _MEDIA_TYPES.get(path.suffix, "application/octet-stream"),
         "sha256": tables.sha256_file(path),
     }
-
-
-def _media_type(path: Path) -> str:
-    # The interpreter's own list, not the machine's: the bytes must not depend on the place.
-    known = mimetypes.types_map | {".md": "text/markdown", ".parquet": _PARQUET}
-    return known.get(path.suffix, "application/octet-stream")
 
 
 def _record_set(path: Path, name: str) -> dict[str, Any]:

@@ -49,7 +49,7 @@ def test_building_twice_gives_the_same_bytes_elsewhere_and_in_another_time_zone(
         )
         outs.append(files_of(place / "out"))
     assert outs[0] == outs[1]
-    assert len(outs[0]) == 8 + 5 + 3
+    assert len(outs[0]) == 8 + 5 + 4
 
 
 def test_the_order_of_rows_in_memory_changes_no_byte(make_snapshot, tmp_path):
