@@ -13,6 +13,7 @@ ROUND = Path(__file__).parents[2] / "examples" / "round.py"
 
 
 @pytest.mark.learning
+@pytest.mark.timeout(600)
 def test_the_small_round_goes_all_the_way_and_keeps_its_promises(tmp_path: Path) -> None:
     command = [sys.executable, str(ROUND), str(tmp_path / "round"), "--once", "--small"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
