@@ -4,14 +4,18 @@
     qeWv9YqBXAM,12,17.5,crack egg
 
 Times are seconds of the video, `end_s` is not part of the clip (R14). A bad row becomes a problem
-with its line and the rest goes in; further columns are passed over.
+with its line and the rest goes in; further columns are passed over. Importers of other formats
+write such a file.
 """
 
 from __future__ import annotations
 
+import csv
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from dataset_builder import tables
 from dataset_builder.domain import (
     Action,
     Clip,
@@ -20,8 +24,9 @@ from dataset_builder.domain import (
     check_video_id,
     clip_id_for,
 )
-from dataset_builder.errors import InputError
+from dataset_builder.errors import InputError, OutputError
 from dataset_builder.importers.csv_rows import Record, read_rows, text_of
+from dataset_builder.importers.found_clips import FoundClip
 
 COLUMNS = ("video_id", "start_s", "end_s", "action")
 
@@ -65,6 +70,25 @@ def read_clip_csv(path: Path) -> ClipTable:
     return ClipTable(*read_rows(path, COLUMNS, read_row))
 
 
+def write_clip_csv(path: Path, clips: Iterable[FoundClip], *, force: bool = False) -> None:
+    """Write clips in the order given, so that `read_clip_csv` returns them.
+
+    Raises:
+        OutputError: `path` exists and `force` is not set.
+    """
+    if path.exists() and not force:
+        raise OutputError(f"{path}: exists already; choose another place or pass --force")
+    with (
+        tables.replaced_file(path) as temporary,
+        temporary.open("w", encoding="utf-8", newline="") as out,
+    ):
+        writer = csv.writer(out, lineterminator="\n")
+        writer.writerow(COLUMNS)
+        for clip in clips:
+            start_s, end_s = _shortest(clip.segment.start_s), _shortest(clip.segment.end_s)
+            writer.writerow((clip.video_id, start_s, end_s, clip.description))
+
+
 def action_of(row: ClipRow) -> Action:
     """Return the row's action."""
     return Action(action_id_for(row.description), row.description)
@@ -80,6 +104,11 @@ def clip_of(row: ClipRow, split: str, is_benchmark: bool) -> Clip:
         split,
         is_benchmark,
     )
+
+
+def _shortest(seconds: float) -> str:
+    """Return the shortest text that reads back as the same number."""
+    return repr(float(seconds)).removesuffix(".0")
 
 
 def _clip_id(row: ClipRow) -> str:
