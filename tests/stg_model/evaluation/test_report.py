@@ -87,6 +87,19 @@ def test_intervals_hold_the_value_and_leave_it_as_it_was(make_release, make_perf
     assert found["systems"][0]["intervals"]["mof"] == [1.0, 1.0]
 
 
+def test_intervals_stay_within_the_range_of_scores(make_release, make_perfect):
+    """One hit in the shortest of three videos: the replicates lie above their value on average."""
+    boxes = {f"v{n}": {s: BOX for s in range(3 if n else 1)} for n in range(3)}
+    clips = [(video_id, 0, len(found), "cut", found) for video_id, found in boxes.items()]
+    release = make_release(*clips, durations=dict.fromkeys(boxes, 4.0))
+    right = make_perfect(release)
+    points = {key: p for key, p in right.points.items() if key[0] == "v0"}
+    report = evaluate(release, replace(right, points=points), intervals=IntervalSettings(200))
+    (row,) = report.systems
+    assert row.replicates["pointing"].mean() > row.metrics["pointing"]
+    assert row.intervals["pointing"].low == 0
+
+
 def test_the_report_counts_what_was_scored_and_what_was_not(two_videos, right):
     report = evaluate(two_videos, right)
     assert report.counts == {
@@ -98,7 +111,7 @@ def test_the_report_counts_what_was_scored_and_what_was_not(two_videos, right):
         "frames_without_box": 2,
     }
     expected = {
-        "records": 24,
+        "records": 27,
         "records_of_other_videos": 0,
         "records_past_the_end": 0,
         "records_of_unknown_actions": 0,
@@ -175,7 +188,7 @@ def test_predictions_for_another_release_are_refused(two_videos, right):
     with pytest.raises(InputError, match=r"'perfect': none of the 10 records .* first is 'x'"):
         evaluate(two_videos, replace(right, seconds=others, points={}, tubes=()))
     tubes = tuple(replace(tube, video_id="x") for tube in right.tubes)
-    with pytest.raises(InputError, match=r"none of the 3 records .* first is 'x'"):
+    with pytest.raises(InputError, match=r"none of the 6 records .* first is 'x'"):
         evaluate(two_videos, replace(right, seconds={}, points={}, tubes=tubes))
 
 
