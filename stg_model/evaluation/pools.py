@@ -22,7 +22,8 @@ def to_video_pools(
     """Return what a system that chose among all actions says among each video's own.
 
     A second whose action is not the video's gets the highest-scored one that is (of equal ones the
-    first by id), or background where the record scores none; tubes of other actions are left out.
+    first by id), or background where the record scores none; tubes of other actions are left out,
+    unless the system has no others.
     Other systems' predictions come back as they are: what they name beside the video's actions is
     a false alarm.
 
@@ -40,6 +41,8 @@ def to_video_pools(
         n_anew += is_outside
         seconds[key] = replace(record, action_id=_best(record, pool)) if is_outside else record
     tubes = tuple(t for t in predictions.tubes if t.action_id in pools.get(t.video_id, ()))
+    # A file without tubes would get those that its seconds imply: this one has some, all wrong.
+    tubes = tubes or predictions.tubes
     counts = {
         "seconds_chosen_anew": n_anew,
         "tubes_outside_the_pool": len(predictions.tubes) - len(tubes),

@@ -9,7 +9,8 @@ thresholds.
 What nothing is known about is neither right nor wrong. A tube's boxes are left aside at seconds
 that only clips which are not scored hold, and where it is only by such clips that its action is
 true; so is a tube that has no other boxes. With `unlabelled_tube_seconds = ignored`, so is a tube
-that lies where its action is true and has no box.
+that lies where its action is true and has no box. Tubes that answer the question of one clip stand
+in the setting of `queries` only (R27): whoever asked had told the system what happens.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ from stg_model.evaluation.truth import TrueClip, VideoTruth
 from stg_model.evaluation.tube_overlap import flatten, tube_ious
 from stg_model.evaluation.tubes import TrueTube, predicted_tubes, true_tubes
 
-FORMS = {"volume": "video mAP", "act": "video mAP (ACT)"}
+FORMS = {"volume": "video mAP (volume)", "act": "video mAP (ACT)"}
 """Heading of each form of IoU."""
 
 
@@ -62,7 +63,13 @@ def score(case: Case) -> Scored:
     if not true:
         raise UndefinedMetricError("no scored frame of the release has a box")
     said = predicted_tubes(case)
-    judged = judged_tubes(said, case)
+    unasked = [tube for tube in said if tube.clip_id is None]
+    if said and not unasked:
+        raise UndefinedMetricError(
+            "all tubes answer the question of a clip (clip_id): they tell where an action is, not "
+            "that it is there"
+        )
+    judged = judged_tubes(unasked, case)
     actions = sorted({tube.action_id for tube in true})
     with_truth = set(actions)
     found = sorted((tube for tube in judged if tube.action_id in with_truth), key=_key)
@@ -83,7 +90,8 @@ def score(case: Case) -> Scored:
     counts = {
         "true_tubes": len(true),
         "tubes": len(said),
-        "tubes_left_aside": len(said) - len(judged),
+        "tubes_answering_a_clip": len(said) - len(unasked),
+        "tubes_left_aside": len(unasked) - len(judged),
         "tubes_of_actions_without_truth": len(judged) - len(found),
     }
     return Scored(measures, counts, per_action, curves)

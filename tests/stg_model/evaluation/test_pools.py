@@ -49,6 +49,16 @@ def test_tubes_of_other_actions_are_left_out_and_counted():
     assert ([t.action_id for t in found.tubes], counts["tubes_outside_the_pool"]) == (["cut"], 1)
 
 
+def test_a_system_with_tubes_of_other_actions_alone_is_wrong_and_gets_no_others(
+    two_videos, make_perfect
+):
+    right = make_perfect(two_videos)
+    system = replace(right.system, pool="all")
+    wrong = tuple(replace(t, action_id="fry", clip_id=None) for t in right.tubes)
+    (row,) = evaluate(two_videos, replace(right, system=system, tubes=wrong)).systems
+    assert row.metrics["video_map_volume@0.1"] == 0
+
+
 @pytest.mark.parametrize("pool", ["", "video"])
 def test_who_chose_among_the_videos_own_actions_keeps_false_alarms(pool):
     predictions = said("fry", {"fry": 0.9, "cut": 0.2}, pool)

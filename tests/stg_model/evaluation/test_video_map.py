@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from dataset_builder.geometry import Box
 from dataset_builder.predictions import Predictions, System, TubePrediction
+from stg_model.evaluation import evaluate
 from stg_model.evaluation.errors import UndefinedMetricError
 from stg_model.evaluation.measures import Case, value_of
 from stg_model.evaluation.settings import CHOICES, EvaluationSettings
@@ -84,6 +85,7 @@ def test_a_case_worked_by_hand():
     assert found.counts == {
         "true_tubes": 2,
         "tubes": 2,
+        "tubes_answering_a_clip": 0,
         "tubes_left_aside": 0,
         "tubes_of_actions_without_truth": 0,
     }
@@ -243,3 +245,14 @@ def test_a_video_drawn_twice_counts_as_two_videos_alike(tubes, first):
     for name in NAMES:
         found = drawn[name].values(np.array([[2.0, 0.0]]))[0]
         assert math.isclose(found, value_of(written[name], 2), abs_tol=1e-12)
+
+
+def test_answers_to_the_questions_of_clips_find_nothing_by_themselves(two_videos, make_perfect):
+    right = make_perfect(two_videos)
+    answers = tuple(tube for tube in right.tubes if tube.clip_id)
+    (row,) = evaluate(two_videos, replace(right, tubes=answers)).systems
+    assert row.metrics["video_map_volume@0.5"] is None
+    assert row.missing["video_map_volume@0.5"].startswith("all tubes answer the question of a clip")
+    assert row.metrics["m_tiou"] == 1
+    (row,) = evaluate(two_videos, right).systems
+    assert row.counts["tubes_answering_a_clip"] == len(answers) == 3

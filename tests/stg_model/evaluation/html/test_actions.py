@@ -36,7 +36,7 @@ def test_one_threshold_of_each_metric_has_a_table(compared):
     tables, without_room = tables_of(compared)
     headings = [table.heading for table in tables]
     assert headings[0] == "pointing"
-    assert sum("video mAP@" in heading for heading in headings) == 1
+    assert sum("video mAP (volume)@" in heading for heading in headings) == 1
     assert len(headings) == len(set(headings))
     assert without_room == []
 
