@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import click
@@ -10,22 +10,49 @@ import click
 from dataset_builder import tables
 from dataset_builder.commands.options import FOLDER, NEW
 from dataset_builder.contact_sheet import DEFAULT_MAX_FRAMES, write_contact_sheet
+from dataset_builder.exporters.activitynet import write_activitynet
+from dataset_builder.exporters.ava import write_ava
+from dataset_builder.exporters.coco import write_coco
 from dataset_builder.exporters.grounding_youtube import write_grounding_youtube
-from dataset_builder.release import read_release
+from dataset_builder.exporters.huggingface import write_huggingface
+from dataset_builder.release import Release, read_release
 
-EXPORTS = {"grounding-youtube": write_grounding_youtube}
+EXPORTS: Mapping[str, Callable[[Release, Path], None]] = {
+    "activitynet": write_activitynet,
+    "ava": write_ava,
+    "coco": write_coco,
+    "grounding-youtube": write_grounding_youtube,
+    "huggingface": write_huggingface,
+}
+PICTURE_EXPORTS: Mapping[str, Callable[[Release, Path, Path], None]] = {
+    "coco": write_coco,
+}
+"""Formats that hold pictures when they are given a frame store."""
 
 
 @click.command()
 @click.argument("release", type=FOLDER)
 @click.argument("out", type=NEW)
-@click.option("--format", "format_name", type=click.Choice(sorted(EXPORTS)), required=True)
+@click.option(
+    "--format",
+    "format_name",
+    type=click.Choice(sorted({*EXPORTS, *PICTURE_EXPORTS})),
+    required=True,
+)
+@click.option("--frames", "store", type=FOLDER, help="Frame store, to put the pictures beside.")
 @click.option("--force", is_flag=True, help="Replace OUT where it exists.")
-def export(*, release: Path, out: Path, format_name: str, force: bool) -> None:
-    """Write a RELEASE in another project's format into the folder OUT."""
+def export(*, release: Path, out: Path, format_name: str, store: Path | None, force: bool) -> None:
+    """Write a RELEASE in another project's format into the folder OUT (docs/formats.md)."""
+    if store is None and format_name not in EXPORTS:
+        raise click.UsageError(f"{format_name} is made of pictures; pass --frames STORE")
+    if store is not None and format_name not in PICTURE_EXPORTS:
+        raise click.UsageError(f"{format_name} holds no pictures; leave --frames out")
     content = read_release(release)
     with tables.fresh_folder(out, force=force) as folder:
-        EXPORTS[format_name](content, folder)
+        if store is None:
+            EXPORTS[format_name](content, folder)
+        else:
+            PICTURE_EXPORTS[format_name](content, folder, store)
         names = sorted(path.name for path in folder.iterdir())
     click.echo(f"{out}: {', '.join(names)}")
 
