@@ -21,7 +21,6 @@ from dataset_builder.official.files import Files
 from dataset_builder.official.layouts import (
     FILES,
     NATIVE_MEANS,
-    RELEASED_BOXES,
     STRETCHED_MEANS,
 )
 
@@ -30,7 +29,7 @@ SEGMENT_FILES = tuple(name for name, layout in FILES.items() if layout == "segme
 BACKGROUND = "background"
 """What `vid2step` lists behind each video's steps."""
 
-_FRAME_NAME = re.compile(r"([\w-]{11})_(\d+)_([^/]+)\.jpg")
+_FRAME_NAME = re.compile(r"([\w-]{11})_([0-9]{1,9})_([^/]+)\.jpg")
 _ESCAPE = re.compile(r"u00([0-9a-f]{2})")
 
 Frame = tuple[str, int]
@@ -179,6 +178,12 @@ def fits(box: RawBox, mean: MeanClick) -> bool:
     )
 
 
+def is_side_cut(box: RawBox) -> bool:
+    """Whether the right side stands where the width was cut as if it were the height."""
+    width, height = box.frame_size_px
+    return width > height == box.corners[2]
+
+
 def holds(box: RawBox, point_px: tuple[float, float]) -> bool:
     """Whether the closed box holds a point (R18)."""
     (x, y), (x1, y1, x2, y2) = point_px, box.corners
@@ -187,6 +192,12 @@ def holds(box: RawBox, point_px: tuple[float, float]) -> bool:
 
 def _sizes(files: Files, name: str) -> dict[str, Size]:
     rows = files[name].rows if name in files else ()
+    for video_id, width, height in rows:
+        if width < 1 or height < 1:
+            raise InputError(
+                f"{name}.json: size of video {video_id!r} must be 1 pixel or more, "
+                f"got {width} x {height}"
+            )
     return {video_id: (width, height) for video_id, width, height in rows}
 
 
