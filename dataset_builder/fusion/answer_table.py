@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from dataset_builder.geometry import COORDINATE_DECIMALS
 from dataset_builder.snapshot import AnswerRow, FrameRow
 
 Floats = NDArray[np.float64]
@@ -110,9 +111,10 @@ def answer_table(
     said: dict[str, list[tuple[int, float, float]]] = {}
     for index, frame in enumerate(frames):
         for answer in answers.get((frame.clip_id, frame.second), ()):
-            point = answer.point.rounded() if answer.point else None
-            place = (point.x, point.y) if point else (-1.0, -1.0)
-            said.setdefault(answer.annotator_id, []).append((index, *place))
+            point = answer.point
+            x = round(point.x, COORDINATE_DECIMALS) if point else -1.0
+            y = round(point.y, COORDINATE_DECIMALS) if point else -1.0
+            said.setdefault(answer.annotator_id, []).append((index, x, y))
     for mine in said.values():
         mine.sort()  # somebody who answered twice (a falsified release) must have one order too
     annotators = tuple(sorted(said, key=said.__getitem__))

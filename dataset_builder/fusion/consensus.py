@@ -78,13 +78,24 @@ def fuse(
     table = answer_table(ordered, answers)
     seen = visibility(table)
     labels, n_agreeing = agreement_labels(clicks_of(table))
+    clicks = [[a.point.rounded() for a in mine if a.point] for mine in given]
     described = [
-        _described(frame, mine, probability, label, n)
-        for frame, mine, probability, label, n in zip(
-            ordered, given, seen.p_visible_f.tolist(), labels, n_agreeing.tolist(), strict=True
+        replace(
+            _counted(frame, len(mine), places),
+            p_visible=None if math.isnan(probability) else _rounded(probability),
+            agreement=label,
+            n_agreeing=n,
+        )
+        for frame, mine, places, probability, label, n in zip(
+            ordered,
+            given,
+            clicks,
+            seen.p_visible_f.tolist(),
+            labels,
+            n_agreeing.tolist(),
+            strict=True,
         )
     ]
-    clicks = [[a.point.rounded() for a in mine if a.point] for mine in given]
     if settings.mode == "robust":
         fit = student_t(clicks_of(table))
         annotators = _annotators(table, seen, fit)
@@ -117,11 +128,8 @@ def heatmap_weights(answers: Sequence[AnswerRow], scales: Mapping[str, float]) -
     return [1 / scales.get(a.annotator_id, 1.0) ** 2 for a in answers if a.point]
 
 
-def _described(
-    frame: FrameRow, answers: Sequence[AnswerRow], p_visible: float, label: str, n_agreeing: int
-) -> Consensus:
-    """Return what does not depend on the mode."""
-    clicks = [answer.point.rounded() for answer in answers if answer.point]
+def _counted(frame: FrameRow, n_answers: int, clicks: Sequence[Point]) -> Consensus:
+    """Return what a frame's own answers say in any mode."""
     return Consensus(
         clip_id=frame.clip_id,
         second=frame.second,
@@ -130,17 +138,14 @@ def _described(
         width=frame.width,
         height=frame.height,
         redundancy=frame.redundancy,
-        n_answers=len(answers),
+        n_answers=n_answers,
         n_clicks=len(clicks),
         mean=mean_point(clicks).rounded() if clicks else None,
         peak=None,
         spread=_rounded(spread(clicks, frame.width, frame.height)) if clicks else None,
         kept=False,
         reason="",
-        n_not_visible=len(answers) - len(clicks),
-        p_visible=None if math.isnan(p_visible) else _rounded(p_visible),
-        agreement=label,
-        n_agreeing=n_agreeing,
+        n_not_visible=n_answers - len(clicks),
     )
 
 

@@ -12,8 +12,8 @@ import numpy as np
 
 from dataset_builder.fusion.answer_table import Bools, Clicks, Floats
 
-_ROUNDS = 500
-_SETTLED = 1e-10
+_ROUNDS = 200
+_SETTLED = 1e-8
 _SURE = 1e-9
 
 

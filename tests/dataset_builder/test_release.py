@@ -113,6 +113,51 @@ def test_a_record_of_a_clip_that_is_not_there_is_refused_by_name(folder, table, 
         read_release(folder)
 
 
+@pytest.mark.parametrize(
+    ("version", "message"),
+    [
+        (1, r"a release of format version 1; this program reads version 2: build it anew"),
+        (3, "expected grounding-release version 2, found grounding-release version 3"),
+    ],
+)
+def test_a_release_of_another_version_is_refused_and_an_older_one_says_what_to_do(
+    folder, version, message
+):
+    path = folder / "manifest.json"
+    text = path.read_text()
+    path.write_text(text.replace('"format_version": 2', f'"format_version": {version}'))
+    tables.write_sums(folder)
+    with pytest.raises(InputError, match=message):
+        read_release(folder)
+
+
+def test_a_frame_has_one_main_box_and_one_box_of_each_rule(folder):
+    path = folder / "data/boxes.parquet"
+    rows = pq.read_table(path).to_pylist()
+    beside = dict(rows[0], rule="another", is_main=False)
+    tables.write_rows(path, BOXES, [rows[0], beside, *rows[1:]])
+    tables.write_sums(folder)
+    release = read_release(folder)
+    key = (rows[0]["clip_id"], rows[0]["second"])
+    assert release.beside == {(*key, "another"): release.boxes[key]}
+    assert release.rules[key] == "union_margin"
+    for double in (dict(rows[0], rule="third"), beside):
+        tables.write_rows(path, BOXES, [*rows, beside, double])
+        tables.write_sums(folder)
+        with pytest.raises(InputError, match=r"box .* stands twice"):
+            read_release(folder)
+
+
+def test_a_box_beside_a_clip_that_is_not_there_is_refused_by_name(folder):
+    path = folder / "data/boxes.parquet"
+    rows = pq.read_table(path).to_pylist()
+    stray = dict(rows[0], clip_id="unknown", rule="another", is_main=False)
+    tables.write_rows(path, BOXES, [*rows, stray])
+    tables.write_sums(folder)
+    with pytest.raises(InputError, match="another box of frame unknown/"):
+        read_release(folder)
+
+
 def test_a_manifest_without_a_field_is_refused_by_name(folder):
     path = folder / "manifest.json"
     path.write_text(path.read_text().replace('"left_out"', '"left_behind"'))

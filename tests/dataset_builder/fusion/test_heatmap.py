@@ -130,3 +130,37 @@ def test_the_last_bits_do_not_choose_between_equal_cells():
 def test_a_frame_without_clicks_has_no_peak():
     with pytest.raises(GeometryError, match="at least one click"):
         peaks([[]], [(640, 480)], grid=GRID, sigma=0.03)
+
+
+def test_equal_weights_are_no_weights():
+    clicks = [Point(0.2, 0.3), Point(0.7, 0.6)]
+    plain = heatmap(clicks, (640, 480))
+    assert heatmap(clicks, (640, 480), weights=[3.0, 3.0]) == pytest.approx(plain)
+
+
+def test_a_click_of_weight_two_counts_as_two_clicks():
+    one, other = Point(0.2, 0.3), Point(0.7, 0.6)
+    twice = heatmap([one, one, other], (640, 480))
+    assert heatmap([one, other], (640, 480), weights=[2.0, 1.0]) == pytest.approx(twice)
+
+
+def test_the_peak_is_at_the_reliable_person_s_click_in_any_order():
+    clicks, weights = [Point(0.205, 0.305), Point(0.705, 0.605)], [0.1, 1.0]
+    grid = (100, 100)
+    for order in ((0, 1), (1, 0)):
+        found = peaks(
+            [[clicks[i] for i in order]],
+            [(640, 480)],
+            grid=grid,
+            sigma=0.03,
+            weights=[[weights[i] for i in order]],
+        )
+        assert found == [Point(0.705, 0.605)]
+
+
+def test_each_frame_has_a_sigma_of_its_own():
+    clicks = [[Point(0.4, 0.5), Point(0.6, 0.5)]] * 2
+    # Two Gaussians melt into one peak between them when sigma is above half their distance.
+    narrow, wide = peaks(clicks, [(100, 100)] * 2, grid=(99, 99), sigma=[0.02, 0.1])
+    assert narrow.x == pytest.approx(0.4, abs=0.01)
+    assert wide.x == pytest.approx(0.5, abs=0.01)
