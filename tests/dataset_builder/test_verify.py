@@ -279,7 +279,9 @@ def test_a_fresh_robust_release_has_no_difference(robust_folder):
     assert outcome.release is not None
     assert any(annotator.scale for annotator in outcome.release.annotators)
     assert any(tube.filled_seconds for tube in outcome.release.tubes)
-    assert outcome.release.beside.keys() >= {(*key, "union_margin") for key in outcome.release.boxes}
+    assert outcome.release.beside.keys() >= {
+        (*key, "union_margin") for key in outcome.release.boxes
+    }
 
 
 @pytest.mark.parametrize(("table", "change", "code"), ROBUST_FALSIFIED)
