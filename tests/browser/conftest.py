@@ -75,6 +75,7 @@ SCENES = {
 START_S = 60
 PATIENCE_MS = 30_000
 """How long a test waits for what must come: a busy machine is slow, and only a failure waits."""
+PICTURES_AHEAD = 5  # the one shown and the four that the page asks for before they are needed
 SAME_PLACE_PX, SAME_PLACE_MS = 6, 750  # a little more than the page asks for (R8)
 
 
@@ -272,6 +273,19 @@ class Annotator:
         self.page = page or self.page.context.new_page()
         self.page.goto(self.server.url)
         self.wait_for_frame()
+
+    def wait_for_pictures(self) -> None:
+        """Wait until the page has the pictures of the next frames."""
+        self.page.wait_for_function(
+            "n => performance.getEntriesByType('resource')"
+            ".filter((entry) => entry.name.includes('/media/frames/')).length >= n",
+            arg=PICTURES_AHEAD,
+        )
+
+    def go_offline(self) -> None:
+        """Lose the network in mid work."""
+        self.wait_for_pictures()
+        self.page.context.set_offline(True)
 
     def leave(self) -> None:
         """Leave the page, and wait until it has given back the places that it held."""

@@ -118,6 +118,7 @@ def test_a_page_that_the_browser_had_put_aside_begins_anew(watched, clicks):
 @pytest.mark.parametrize("ms", [None, 30, 60])
 def test_the_network_goes_before_or_just_after_a_click(ms, watched, clicks):
     context = watched.page.context
+    watched.wait_for_pictures()
     if ms is None:
         context.set_offline(True)
     clicks.click(0.3, wait=False)
@@ -186,7 +187,7 @@ def offline_for_long(scarce, browser, new_annotator, new_clicks):
     person = new_annotator(scarce, context.new_page())
     person.join()
     clicks = new_clicks(person)
-    context.set_offline(True)
+    person.go_offline()
     for x in PLACES[:3]:
         clicks.click(x)
     scarce.rows(

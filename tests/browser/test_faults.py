@@ -19,7 +19,7 @@ def frames_of(rows):
 
 
 def test_answers_given_offline_arrive_once_each_when_the_network_is_back(annotator):
-    annotator.page.context.set_offline(True)
+    annotator.go_offline()
     clicked = [annotator.click(0.2 + 0.1 * n, 0.5) for n in range(3)]
     expect(annotator.message).to_have_text("Offline: 3 answers kept on this device")
     annotator.page.context.set_offline(False)
@@ -28,7 +28,7 @@ def test_answers_given_offline_arrive_once_each_when_the_network_is_back(annotat
 
 
 def test_offline_the_page_goes_on_until_the_prefetched_frames_are_used_up(annotator):
-    annotator.page.context.set_offline(True)
+    annotator.go_offline()
     clicked = []
     while len(clicked) < 4:
         clicked.append(annotator.click(0.2 + 0.1 * len(clicked), 0.5))
@@ -234,7 +234,7 @@ def test_a_skip_whose_frame_others_took_leaves_the_answers_before_it_undoable(an
 
 def test_an_answer_that_never_left_is_taken_back_on_the_page(annotator):
     page = annotator.page
-    page.context.set_offline(True)
+    annotator.go_offline()
     first = annotator.click(0.3, 0.5)
     second = annotator.click(0.5, 0.5)
     current = annotator.frame_id

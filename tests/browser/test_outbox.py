@@ -22,7 +22,7 @@ def unsent(page):
 
 def test_answers_of_a_page_that_was_closed_offline_are_sent_by_the_next_one(annotator, clicks):
     context = annotator.page.context
-    context.set_offline(True)
+    annotator.go_offline()
     for n in range(3):
         clicks.click(0.2 + 0.2 * n)
     annotator.page.close()
@@ -60,7 +60,7 @@ def test_a_browser_closed_and_opened_again_sends_what_it_kept(
     person = new_annotator(server, context.new_page())
     person.join()
     clicks = new_clicks(person)
-    context.set_offline(True)
+    person.go_offline()
     clicks.click(0.3)
     clicks.click(0.6)
     context.close()
@@ -72,7 +72,7 @@ def test_a_browser_closed_and_opened_again_sends_what_it_kept(
 
 def test_skips_are_kept_like_answers(annotator):
     context, skipped = annotator.page.context, annotator.frame_id
-    context.set_offline(True)
+    annotator.go_offline()
     annotator.page.keyboard.press("s")
     annotator.page.keyboard.press("2")
     annotator.wait_for_frame(after=skipped)
@@ -91,7 +91,7 @@ def test_somebody_else_at_the_same_browser_neither_sends_nor_sees_them(
 ):
     context = annotator.page.context
     cookies = context.cookies()
-    context.set_offline(True)
+    annotator.go_offline()
     clicks.click(0.3)
     clicks.click(0.6)
     annotator.page.close()
@@ -192,7 +192,7 @@ def test_a_browser_that_keeps_nothing_is_said_so_and_asks_before_it_leaves(
     person = new_annotator(server, context.new_page())
     person.join()
     clicks = new_clicks(person)
-    context.set_offline(True)
+    person.go_offline()
     clicks.click(0.3)
     expect(person.message).to_have_text(
         "Offline: 1 answer kept on this page only, please leave it open"
@@ -215,7 +215,7 @@ def test_an_answer_that_the_device_has_no_room_for_is_said_to_be_on_the_page_onl
         "IDBObjectStore.prototype.put = () => { throw new DOMException('', 'QuotaExceededError') },"
         " undefined"
     )
-    annotator.page.context.set_offline(True)
+    annotator.go_offline()
     clicks.click(0.3)
     expect(annotator.message).to_contain_text("1 answer kept on this page only")
     annotator.page.context.set_offline(False)
@@ -224,7 +224,7 @@ def test_an_answer_that_the_device_has_no_room_for_is_said_to_be_on_the_page_onl
 
 def test_with_the_answers_on_the_device_nothing_is_asked_before_leaving(annotator, clicks):
     page, context = annotator.page, annotator.page.context
-    context.set_offline(True)
+    annotator.go_offline()
     clicks.click(0.3)
     asked = []
     page.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.accept()))
