@@ -1,0 +1,118 @@
+"""What differs between two releases, and a page to look at one."""
+
+from __future__ import annotations
+
+import json
+import statistics
+from pathlib import Path
+from typing import Any
+
+import click
+
+from dataset_builder.changes import (
+    BY_COUNT,
+    Changes,
+    Content,
+    TableChanges,
+    box_ious,
+    compare_releases,
+)
+from dataset_builder.commands.options import FOLDER
+from dataset_builder.version_steps import VersionStep, version_step
+
+
+@click.command()
+@click.argument("before", type=FOLDER)
+@click.argument("after", type=FOLDER)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object with every row.")
+def diff(*, before: Path, after: Path, as_json: bool) -> None:
+    """Tell what differs between the releases BEFORE and AFTER, and the version step it asks for.
+
+    The exit code is 0 whatever differs.
+    """
+    changes = compare_releases(before, after)
+    step = version_step(changes)
+    if as_json:
+        click.echo(json.dumps(_changes_json(changes, step)))
+    else:
+        _echo_changes(changes, step)
+
+
+def _echo_changes(changes: Changes, step: VersionStep) -> None:
+    click.echo(f"{changes.before.title} -> {changes.after.title}")
+    titles = ("before", "after", "added", "removed", "changed")
+    click.echo(f"  {'':<10}" + "".join(f"{title:>10}" for title in titles) + "  rows known by")
+    for name, table in changes.tables.items():
+        cells = [f"{table.n_before:,}", f"{table.n_after:,}"]
+        found = (table.added, table.removed, table.changed)
+        cells += ["-" if table.compared_by == BY_COUNT else f"{len(rows):,}" for rows in found]
+        line = f"  {name:<10}" + "".join(f"{cell:>10}" for cell in cells)
+        click.echo(f"{line}  {table.compared_by}")
+        if table.changed:
+            counts = ", ".join(f"{column} {n:,}" for column, n in table.changed_columns.items())
+            click.echo(f"    changed columns: {counts}")
+    ious = box_ious(changes)
+    if ious:
+        mean, least = statistics.fmean(ious), min(ious)
+        click.echo(
+            f"{len(ious):,} main boxes moved: IoU of old and new {mean:.3f}, least {least:.3f}"
+        )
+    for reason_step, text in step.reasons:
+        click.echo(text if reason_step == "none" else f"{reason_step}: {text}")
+    click.echo(step_text(changes, step))
+
+
+def step_text(changes: Changes, step: VersionStep) -> str:
+    """Return in one sentence which step is needed and whether the versions make it."""
+    versions = f"{changes.before.version} -> {changes.after.version}"
+    if step.needed == "none":
+        return f"nothing differs that asks for another version; the versions are {versions}"
+    if step.is_enough:
+        return f"a {step.needed} step is needed, and {versions} is one of {step.stated}"
+    stated = {"": "which are not major.minor.patch", "earlier": "which goes back"}
+    told = stated.get(step.stated, f"a step of {step.stated}")
+    return f"a {step.needed} step is needed, but the versions are {versions}, {told}"
+
+
+def _changes_json(changes: Changes, step: VersionStep) -> dict[str, Any]:
+    return {
+        "before": _content_json(changes.before),
+        "after": _content_json(changes.after),
+        "same": changes.is_same,
+        "step": {
+            "needed": step.needed,
+            "stated": step.stated,
+            "enough": step.is_enough,
+            "reasons": [{"step": size, "text": text} for size, text in step.reasons],
+        },
+        "settings": _pairs(changes.settings),
+        "manifest": _pairs(changes.manifest),
+        "box_ious": box_ious(changes),
+        "tables": {name: _table_json(table) for name, table in changes.tables.items()},
+    }
+
+
+def _content_json(content: Content) -> dict[str, Any]:
+    name = content.manifest.get("name")
+    return {"name": name, "version": content.version, "release_sha256": content.digest}
+
+
+def _table_json(table: TableChanges) -> dict[str, Any]:
+    return {
+        "rows": [table.n_before, table.n_after],
+        "content_sha256": list(table.contents),
+        "compared_by": table.compared_by,
+        "new_columns": list(table.new_columns),
+        "lost_columns": list(table.lost_columns),
+        "added": [list(key) for key in table.added],
+        "removed": [list(key) for key in table.removed],
+        "changed_columns": table.changed_columns,
+        "changed": [{"key": list(row.key), "columns": _pairs(row.values)} for row in table.changed],
+    }
+
+
+def _pairs(values: Any) -> dict[str, list[Any]]:
+    return {name: list(pair) for name, pair in values.items()}
+
+
+COMMANDS = (diff,)

@@ -1,0 +1,157 @@
+"""Which version step the changes of a release ask for, and whether the version makes it.
+
+- major: the format, a table's columns, the derivation, a setting, the rules of main boxes, or an
+  action that is gone. Scores on two majors do not compare.
+- minor: videos, clips or frames that came or went, actions that came. A clip that stays where it
+  was and has another action is a corrected label, not a clip that came and one that went.
+- patch: any other change: clicks, boxes, labels, texts.
+- none: the name of the data set, the program that made it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from dataset_builder.changes import MAIN, Changes, Content, Key
+
+STEPS = ("none", "patch", "minor", "major")
+"""Steps from the smallest to the largest."""
+EARLIER = "earlier"
+"""The stated step where the second version comes before the first."""
+
+_MAJOR_FIELDS = ("format", "format_version", "derivation")
+_UNRANKED_FIELDS = ("name", "made_with")
+_SUBJECTS = ("videos", "actions", "clips", "frames")
+
+
+@dataclass(frozen=True, slots=True)
+class VersionStep:
+    """The step that is needed, why (largest first), and the one that the versions state.
+
+    `stated` is one of `STEPS`, `EARLIER`, or "" where a version is not `major.minor.patch`.
+    """
+
+    needed: str
+    reasons: tuple[tuple[str, str], ...]
+    stated: str
+
+    @property
+    def is_enough(self) -> bool:
+        """Whether the versions make at least the step that is needed."""
+        return self.stated in STEPS and STEPS.index(self.stated) >= STEPS.index(self.needed)
+
+
+def version_step(changes: Changes) -> VersionStep:
+    """Return the step of two compared releases."""
+    reasons = [*_major(changes), *_minor(changes), *_patch(changes)]
+    reasons.sort(key=lambda reason: -STEPS.index(reason[0]))
+    needed = reasons[0][0] if reasons else "none"
+    stated = stated_step(changes.before.version, changes.after.version)
+    return VersionStep(needed, tuple(reasons), stated)
+
+
+def stated_step(before: str, after: str) -> str:
+    """Return the step between two versions.
+
+    >>> [stated_step("1.2.3", v) for v in ("1.2.3", "1.2.4", "1.3.0", "2.0.0", "1.2.2", "new")]
+    ['none', 'patch', 'minor', 'major', 'earlier', '']
+    """
+    numbers = [re.fullmatch(r"(\d+)\.(\d+)\.(\d+)", v, re.ASCII) for v in (before, after)]
+    if not all(numbers):
+        return ""
+    old, new = ([int(part) for part in match.groups()] for match in numbers if match)
+    if new < old:
+        return EARLIER
+    first = next((place for place in range(3) if old[place] != new[place]), 3)
+    return STEPS[3 - first]
+
+
+def _major(changes: Changes) -> Iterator[tuple[str, str]]:
+    for name in _MAJOR_FIELDS:
+        if name in changes.manifest:
+            old, new = map(_shown, changes.manifest[name])
+            yield "major", f"{name} was {old}, is {new}"
+    for name, table in changes.tables.items():
+        columns = sorted({*table.new_columns, *table.lost_columns})
+        if columns:
+            yield "major", f"columns of {name}: {', '.join(columns)}"
+        if "" in table.contents:
+            yield "major", f"the table {name} {'came' if table.contents[1] else 'went'}"
+    for name, (old, new) in changes.settings.items():
+        yield "major", f"setting {name} was {_shown(old)}, is {_shown(new)}"
+    rules = [_rules(content) for content in (changes.before, changes.after)]
+    if rules[0] and rules[1] and rules[0] != rules[1]:
+        old, new = (", ".join(sorted(found)) for found in rules)
+        yield "major", f"rules of main boxes were {old}, are {new}"
+    gone = _removed(changes, "actions")
+    if gone:
+        yield "major", f"actions that are gone: {len(gone)}"
+
+
+def _minor(changes: Changes) -> Iterator[tuple[str, str]]:
+    relabelled = _relabelled(changes)
+    for name in _SUBJECTS:
+        table = changes.tables.get(name)
+        if table is None:
+            continue
+        came = [key for key in table.added if key[0] not in relabelled]
+        went = [key for key in table.removed if key[0] not in relabelled]
+        if came:
+            yield "minor", f"{name} that came: {len(came)}"
+        if went and name != "actions":
+            yield "minor", f"{name} that went: {len(went)}"
+
+
+def _patch(changes: Changes) -> Iterator[tuple[str, str]]:
+    relabelled = _relabelled(changes)
+    if relabelled:
+        yield "patch", f"clips with another action: {len(relabelled) // 2}"
+    for name, table in changes.tables.items():
+        if table.changed:
+            yield "patch", f"{name} that changed: {len(table.changed)}"
+        both = "" not in table.contents
+        if both and name not in _SUBJECTS and (table.added or table.removed):
+            yield "patch", f"{name}: {len(table.added)} came, {len(table.removed)} went"
+    for name, (before, after) in changes.manifest.items():
+        if name not in (*_MAJOR_FIELDS, "agreement"):
+            step = "none" if name in _UNRANKED_FIELDS else "patch"
+            yield step, f"{name} was {_shown(before)}, is {_shown(after)}"
+
+
+def _shown(value: Any) -> str:
+    return "not there" if value is None else json.dumps(value)
+
+
+def _removed(changes: Changes, name: str) -> tuple[Key, ...]:
+    table = changes.tables.get(name)
+    return table.removed if table else ()
+
+
+def _rules(content: Content) -> set[str]:
+    """Return the names of the rules that made main boxes."""
+    table = content.tables.get("boxes")
+    rows = table.rows.items() if table else ()
+    return {str(row["rule"]) for key, row in rows if key[2] == MAIN}
+
+
+def _relabelled(changes: Changes) -> set[Any]:
+    """Return the ids, before and after, of clips that stay where they were with another action."""
+    table = changes.tables.get("clips")
+    if table is None:
+        return set()
+    sides = [
+        _by_place(content, keys)
+        for content, keys in ((changes.before, table.removed), (changes.after, table.added))
+    ]
+    both = sides[0].keys() & sides[1].keys()
+    return {side[place] for place in both for side in sides}
+
+
+def _by_place(content: Content, keys: tuple[Key, ...]) -> Mapping[tuple[Any, ...], Any]:
+    """Return the clip at each `(video, start, end)`."""
+    rows = (content.tables["clips"].rows[key] for key in keys)
+    return {(row["video_id"], row["start_s"], row["end_s"]): row["clip_id"] for row in rows}
