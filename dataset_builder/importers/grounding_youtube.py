@@ -92,13 +92,10 @@ def read_official(boxes: Path, segments: Path | None = None, sizes: Path | None 
     rows = list(read_boxes(boxes, known))
     left_out: Counter[str] = Counter()
     spans = _runs(boxes, rows) if segments is None else _segments(segments, left_out)
-    clips, actions = _clips_of(spans, left_out)
+    clips, actions = clips_of(spans, left_out)
     if not clips:
         raise InputError(f"{segments or boxes}: holds no clip")
     placed, counts = _place(rows, clips, actions, left_out)
-    ends: dict[str, float] = {}
-    for clip in clips:
-        ends[clip.video_id] = max(ends.get(clip.video_id, 0.0), clip.segment.end_s)
     files = {"boxes": boxes, "segments": segments, "sizes": sizes}
     settings = {
         "rule": AS_PUBLISHED,
@@ -110,7 +107,7 @@ def read_official(boxes: Path, segments: Path | None = None, sizes: Path | None 
         name="GroundingYouTube",
         version=f"as published ({', '.join(path.name for path in files.values() if path)})",
         derivation="none",
-        videos=tuple(Video(v, *known.shown(v), end_s, "") for v, end_s in sorted(ends.items())),
+        videos=videos_of(clips, known),
         actions=tuple(Action(*item) for item in sorted(actions.items())),
         clips=clips,
         frames=tuple(_frames_of(clips, placed, known)),
@@ -123,6 +120,31 @@ def read_official(boxes: Path, segments: Path | None = None, sizes: Path | None 
         made_with=f"grounding-circle {importlib.metadata.version('grounding-circle')}",
         digest=tables.sha256_bytes(tables.canonical_json(settings).encode()),
     )
+
+
+def clips_of(
+    spans: Iterable[Span], left_out: Counter[str]
+) -> tuple[tuple[Clip, ...], dict[str, str]]:
+    """Return the clips in the order of the file, and the sentence of each action."""
+    clips: dict[str, Clip] = {}
+    actions: dict[str, str] = {}
+    for span in spans:
+        action_id = action_id_for(span.sentence)
+        segment = Segment(span.first, span.last + 1)
+        clip_id = clip_id_for(span.video_id, segment, action_id)
+        if clip_id in clips:
+            left_out[TWICE] += 1
+        clips[clip_id] = Clip(clip_id, span.video_id, action_id, segment)
+        actions.setdefault(action_id, span.sentence)
+    return tuple(clips.values()), actions
+
+
+def videos_of(clips: Iterable[Clip], sizes: Sizes) -> tuple[Video, ...]:
+    """Return the videos of clips by id; each ends with its last clip."""
+    ends: dict[str, float] = {}
+    for clip in clips:
+        ends[clip.video_id] = max(ends.get(clip.video_id, 0.0), clip.segment.end_s)
+    return tuple(Video(v, *sizes.shown(v), end_s, "") for v, end_s in sorted(ends.items()))
 
 
 def _place(
@@ -182,23 +204,6 @@ def _frames_of(
                 kept=kept,
                 reason="" if kept else NOT_PUBLISHED,
             )
-
-
-def _clips_of(
-    spans: Iterable[Span], left_out: Counter[str]
-) -> tuple[tuple[Clip, ...], dict[str, str]]:
-    """Return the clips in the order of the file, and the sentence of each action."""
-    clips: dict[str, Clip] = {}
-    actions: dict[str, str] = {}
-    for span in spans:
-        action_id = action_id_for(span.sentence)
-        segment = Segment(span.first, span.last + 1)
-        clip_id = clip_id_for(span.video_id, segment, action_id)
-        if clip_id in clips:
-            left_out[TWICE] += 1
-        clips[clip_id] = Clip(clip_id, span.video_id, action_id, segment)
-        actions.setdefault(action_id, span.sentence)
-    return tuple(clips.values()), actions
 
 
 def _segments(path: Path, left_out: Counter[str]) -> Iterator[Span]:
