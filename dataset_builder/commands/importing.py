@@ -1,28 +1,89 @@
-"""Other projects' files to clips."""
+"""Other projects' files to clips, and to snapshots where they hold answers."""
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Callable
+from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import click
 
-from dataset_builder.commands.options import FILE, NEW
+from dataset_builder.commands.options import FILE, FOLDER, NEW
 from dataset_builder.console import echo
 from dataset_builder.importers.activitynet import read_activitynet
 from dataset_builder.importers.clip_csv import write_clip_csv
+from dataset_builder.importers.cvat import read_cvat_answers, read_cvat_clips
+from dataset_builder.importers.found_answers import FoundAnswers, clips_of_csv, snapshot_parts
 from dataset_builder.importers.found_clips import FoundClips
 from dataset_builder.importers.mining_youtube import read_classes, read_mining_youtube
 
+EXISTS = click.Path(exists=True, path_type=Path)
 FORCE = click.option("--force", is_flag=True, help="Replace OUT where it exists.")
 AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+
+
+def _rate(_ctx: click.Context, _param: click.Parameter, value: str) -> Fraction:
+    """Return frames a second from a number or a fraction such as 30000/1001."""
+    try:
+        rate = Fraction(value)
+    except (ValueError, ZeroDivisionError):
+        rate = Fraction(0)
+    if rate < 1:
+        raise click.BadParameter(f"{value!r} is no frame rate, such as 25 or 30000/1001")
+    return rate
+
+
+FPS = click.option(
+    "--fps",
+    required=True,
+    metavar="NUMBER",
+    callback=_rate,
+    help="Frames a second of the videos, 1 or more; also as a fraction, such as 30000/1001.",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _SnapshotOptions:
+    """What every command that writes a snapshot takes."""
+
+    out: Path
+    store: Path
+    clips: Path | None
+    split: str
+    benchmark: bool
+    force: bool
+    as_json: bool
 
 
 def _writes_clips(command: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command the argument OUT and what all of these commands take."""
     return click.argument("out", type=NEW)(FORCE(AS_JSON(command)))
+
+
+def _writes_snapshot(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the argument OUT and the options of `_SnapshotOptions`."""
+    names = _SnapshotOptions.__slots__
+
+    @functools.wraps(command)
+    def with_options(**given: Any) -> None:
+        options = _SnapshotOptions(**{name: given.pop(name) for name in names})
+        command(options=options, **given)
+
+    for decorate in (
+        AS_JSON,
+        FORCE,
+        click.option("--benchmark/--no-benchmark", default=True, show_default=True),
+        click.option("--split", default="test", show_default=True, help="The clips' set."),
+        click.option("--clips", type=FILE, help="CSV file of the clips, in place of SOURCE's own."),
+        click.option("--frames", "store", type=FOLDER, required=True, help="The frame store."),
+        click.argument("out", type=NEW),
+    ):
+        with_options = decorate(with_options)
+    return with_options
 
 
 @click.group("import-clips")
@@ -35,7 +96,7 @@ def import_clips() -> None:
 
 
 @import_clips.command("mining-youtube")
-@click.argument("source", type=click.Path(exists=True, path_type=Path))
+@click.argument("source", type=EXISTS)
 @_writes_clips
 @click.option("--classes", type=FILE, help="The classes to map labels to, one a line.")
 @click.option("--overrides", type=FILE, help="CSV file label,class for labels of no class.")
@@ -64,6 +125,34 @@ def activitynet(*, source: Path, out: Path, subset: str | None, force: bool, as_
     _write(read_activitynet(source, subset), out, force=force, as_json=as_json)
 
 
+@import_clips.command("cvat")
+@click.argument("source", type=EXISTS)
+@_writes_clips
+@FPS
+def cvat_clips(*, source: Path, out: Path, fps: Fraction, force: bool, as_json: bool) -> None:
+    """Read the tracks of an XML file, or of all in a folder ("CVAT for video 1.1")."""
+    _write(read_cvat_clips(source, fps), out, force=force, as_json=as_json)
+
+
+@click.group("import-answers")
+def import_answers() -> None:
+    """Read the answers in other projects' files into a snapshot folder, OUT.
+
+    `build OUT` takes it from there. What is refused is named by file and place; the rest goes in,
+    and the exit code is 1.
+    """
+
+
+@import_answers.command("cvat")
+@click.argument("source", type=EXISTS)
+@_writes_snapshot
+@FPS
+def cvat_answers(*, source: Path, fps: Fraction, options: _SnapshotOptions) -> None:
+    """Read the points of an XML file, or of all in a folder ("CVAT for video 1.1")."""
+    clips = clips_of_csv(options.clips) if options.clips else read_cvat_clips(source, fps)
+    _write_snapshot(clips, read_cvat_answers(source, fps), options)
+
+
 def _write(found: FoundClips, out: Path, *, force: bool, as_json: bool) -> None:
     write_clip_csv(out, found.clips, force=force)
     _report(
@@ -79,6 +168,27 @@ def _write(found: FoundClips, out: Path, *, force: bool, as_json: bool) -> None:
     )
 
 
+def _write_snapshot(clips: FoundClips, answers: FoundAnswers, options: _SnapshotOptions) -> None:
+    parts = snapshot_parts(
+        clips.clips,
+        answers.answers,
+        options.store,
+        split=options.split,
+        is_benchmark=options.benchmark,
+    )
+    parts.write(options.out, force=options.force)
+    # A bad place is found twice where it is read for clips and for answers.
+    problems = tuple(dict.fromkeys((*clips.problems, *answers.problems, *parts.problems)))
+    counts = {
+        "clips": len(parts.clips),
+        "frames": len(parts.frames),
+        "answers": len(parts.answers),
+        "annotators": len({answer.annotator_id for answer in parts.answers.values()}),
+        "problems": len(problems),
+    }
+    _report(problems, answers.notes, counts, as_json=options.as_json)
+
+
 def _report(
     problems: tuple[str, ...], notes: tuple[str, ...], counts: dict[str, int], *, as_json: bool
 ) -> None:
@@ -92,4 +202,4 @@ def _report(
         raise click.exceptions.Exit(1)
 
 
-COMMANDS = (import_clips,)
+COMMANDS = (import_clips, import_answers)

@@ -41,22 +41,30 @@ class FoundClips:
 
 
 def found_clip(where: str, video_id: str, segment: Segment, phrase: str) -> FoundClip:
-    """Return a clip whose phrase has single spaces, also for `_`.
-
-    >>> found_clip("a.srt:2", "a", Segment(1, 2), "crack_egg").description
-    'crack egg'
+    """Return a clip.
 
     Raises:
         InputError: the id or the phrase cannot be one.
     """
-    check_video_id(video_id)
+    return FoundClip(where, check_video_id(video_id), segment, description_of(phrase))
+
+
+def description_of(phrase: str) -> str:
+    """Return the text of an action from a phrase: with single spaces, also for `_`.
+
+    >>> description_of(" crack__the  egg")
+    'crack the egg'
+
+    Raises:
+        InputError: it holds no letter or digit.
+    """
     description = " ".join(phrase.replace("_", " ").split())
     action_id_for(description)
     try:
         description.encode()
     except UnicodeEncodeError:
         raise InputError(f"action {description!r} holds half a character; write it anew") from None
-    return FoundClip(where, video_id, segment, description)
+    return description
 
 
 def each_once(clips: Iterable[FoundClip], problems: list[str]) -> Iterator[FoundClip]:

@@ -9,6 +9,7 @@ from dataset_builder.cli import main
 from dataset_builder.domain import Segment
 from dataset_builder.importers.clip_csv import read_clip_csv
 from dataset_builder.importers.found_clips import found_clip
+from dataset_builder.snapshot import read_snapshot
 
 SRT = "1\n00:00:01,500 --> 00:00:03,000\ncrack_egg\n\n2\n00:00:05,000 --> 00:00:07,250\nrun\n"
 
@@ -88,3 +89,66 @@ def test_a_phrase_has_single_spaces_for_underscores_and_runs_of_spaces():
     found = found_clip("a:1", "a", Segment(0, 1), " crack__the\u2028 egg\t")
     assert found.description == "crack the egg"
     assert found.clip_id == "a_0-1000_crack-the-egg"
+
+
+CVAT = (
+    "<annotations><meta><task><assignee><username>{person}</username></assignee><original_size>"
+    "<width>192</width><height>108</height></original_size></task><source>v1.mp4</source></meta>\n"
+    '<track label="crack_egg">\n'
+    '<points frame="8" points="{x}.00,54.00"/>\n<points frame="16" points="{x}.00,54.00"/>\n'
+    '<points frame="24" outside="1" points="{x}.00,54.00"/>\n</track></annotations>'
+)
+
+
+@pytest.fixture
+def five_people(tmp_path):
+    folder = tmp_path / "cvat"
+    folder.mkdir()
+    for n, person in enumerate(("eva", "bob", "ann", "dan", "cy")):
+        (folder / f"{person}.xml").write_text(CVAT.format(person=person, x=90 + n))
+    return folder
+
+
+def test_clicks_of_five_people_in_cvat_become_a_release(five_people, store, tmp_path):
+    snapshot, release = tmp_path / "snapshot", tmp_path / "release"
+    options = ("--frames", store, "--fps", "8")
+    result = run("import-answers", "cvat", five_people, snapshot, *options, "--json")
+    assert result.exit_code == 0, result.output
+    counts = {"clips": 1, "frames": 2, "answers": 10, "annotators": 5, "problems": 0}
+    assert json.loads(result.stdout) == counts
+    built = run("build", snapshot, release, "--name", "a", "--version", "1.0.0", "--json")
+    assert json.loads(built.stdout)["boxes"] == 2
+    assert run("verify", release).exit_code == 0
+
+
+def test_clicks_find_the_clips_of_a_table_and_those_outside_are_refused(
+    five_people, store, tmp_path
+):
+    clips = tmp_path / "clips.csv"
+    clips.write_text("video_id,start_s,end_s,action\nv1,0.5,1.5,Crack egg\nv1,4,5,Stir\n")
+    options = ("--frames", store, "--fps", "8", "--clips", clips, "--no-benchmark")
+    result = run("import-answers", "cvat", five_people, tmp_path / "s", *options)
+    assert result.exit_code == 1
+    assert result.stdout == "2 clips, 2 frames, 5 answers, 5 annotators, 5 problems\n"
+    assert f"{five_people / 'ann.xml'}:4: no clip of 'crack egg' in video 'v1' holds second 2" in (
+        result.stderr
+    )
+    found = read_snapshot(tmp_path / "s")
+    assert {clip.is_benchmark for clip in found.clips} == {False}
+
+
+def test_a_place_that_is_wrong_for_clips_and_answers_is_said_once(store, tmp_path):
+    path = tmp_path / "a.xml"
+    path.write_text(CVAT.format(person="ann", x=9).replace('frame="16"', 'frame="?"'))
+    options = ("--frames", store, "--fps", "8")
+    result = run("import-answers", "cvat", path, tmp_path / "s", *options)
+    assert (result.exit_code, result.stderr.count("\n")) == (1, 1)
+
+
+def test_clips_of_cvat_need_a_frame_rate(five_people, tmp_path):
+    out = tmp_path / "clips.csv"
+    for wrong in ((), ("--fps", "0"), ("--fps", "nan"), ("--fps", "1/0")):
+        assert run("import-clips", "cvat", five_people, out, *wrong).exit_code == 2
+    assert run("import-clips", "cvat", five_people, out, "--fps", "8000/1000").exit_code == 0
+    (row,) = read_clip_csv(out).rows
+    assert row.segment == Segment(1, 3)
