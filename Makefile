@@ -8,6 +8,9 @@ VENV ?= .venv
 LOCK := $(shell cat pyproject.toml constraints.txt | sha256sum | cut -c1-16)
 STAMP := $(VENV)/.installed-$(LOCK)
 BIN := $(VENV)/bin
+CONSUMERS_VENV ?= .venv-consumers
+CONSUMERS_LOCK := $(shell sha256sum constraints-consumers.txt | cut -c1-16)
+CONSUMERS_STAMP := $(CONSUMERS_VENV)/.installed-$(CONSUMERS_LOCK)
 ONCE ?=
 SEED ?= 0
 PORT ?= 8000
@@ -17,7 +20,7 @@ JOBS ?= $(shell n=$$(nproc 2>/dev/null || echo 2); [ $$n -gt 4 ] && n=4; echo $$
 KILLS ?= 20
 OUT ?=
 
-.PHONY: demo test soak lint types translations setup system-packages clean
+.PHONY: demo test test-consumers soak lint types translations setup system-packages clean
 
 setup: $(STAMP)
 
@@ -41,6 +44,18 @@ demo: $(STAMP)
 
 test: system-packages $(STAMP)
 	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
+
+# What is exported, read back by other projects' libraries: an environment of their own, without
+# torch, reused while its list of versions stands.
+test-consumers: $(CONSUMERS_STAMP)
+	@$(CONSUMERS_VENV)/bin/python -m pytest tests/consumers $(PYTEST_ARGS)
+
+$(CONSUMERS_STAMP): constraints-consumers.txt
+	@echo "setting up $(CONSUMERS_VENV) with $(PYTHON) (once; about 1.1 GB)" >&2
+	@test -x $(CONSUMERS_VENV)/bin/python || $(PYTHON) -m venv $(CONSUMERS_VENV)
+	@$(CONSUMERS_VENV)/bin/pip install --quiet --disable-pip-version-check -r constraints-consumers.txt
+	@$(CONSUMERS_VENV)/bin/pip install --quiet --disable-pip-version-check --no-deps -e .
+	@rm -f $(CONSUMERS_VENV)/.installed-* && touch $@
 
 # What takes many minutes: the server killed again and again on both databases (KILLS on each; OUT
 # keeps the figures as JSON lines), then thousands of random orders of acts and of API requests.
@@ -78,4 +93,4 @@ translations: $(STAMP)
 	../$(BIN)/pybabel -q compile -d translations; rm -f $$pot
 
 clean:
-	rm -rf $(VENV) $(DEMO_DIR) build dist *.egg-info
+	rm -rf $(VENV) $(CONSUMERS_VENV) $(DEMO_DIR) build dist *.egg-info
