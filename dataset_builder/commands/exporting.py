@@ -13,19 +13,26 @@ from dataset_builder.contact_sheet import DEFAULT_MAX_FRAMES, write_contact_shee
 from dataset_builder.exporters.activitynet import write_activitynet
 from dataset_builder.exporters.ava import write_ava
 from dataset_builder.exporters.coco import write_coco
+from dataset_builder.exporters.cvat import write_cvat
 from dataset_builder.exporters.grounding_youtube import write_grounding_youtube
 from dataset_builder.exporters.huggingface import write_huggingface
+from dataset_builder.exporters.label_studio import write_label_studio
+from dataset_builder.exporters.webdataset import write_webdataset
 from dataset_builder.release import Release, read_release
 
 EXPORTS: Mapping[str, Callable[[Release, Path], None]] = {
     "activitynet": write_activitynet,
     "ava": write_ava,
     "coco": write_coco,
+    "cvat": write_cvat,
     "grounding-youtube": write_grounding_youtube,
     "huggingface": write_huggingface,
+    "label-studio": write_label_studio,
 }
 PICTURE_EXPORTS: Mapping[str, Callable[[Release, Path, Path], None]] = {
     "coco": write_coco,
+    "label-studio": write_label_studio,
+    "webdataset": write_webdataset,
 }
 """Formats that hold pictures when they are given a frame store."""
 
