@@ -15,10 +15,10 @@ from dataset_builder.errors import InputError, OutputError
 from dataset_builder.importers.grounding_youtube import read_official
 from dataset_builder.predictions import Predictions, read_predictions
 from dataset_builder.release import Release, read_release
+from dataset_builder.report.pictures import Pictures, StoredPictures, VideoPictures
 from stg_model.baselines.trivial import trivial_baselines
 from stg_model.evaluation.comparison import Comparison, compare, tabulate
 from stg_model.evaluation.html.page import write_page
-from stg_model.evaluation.html.pictures import Pictures, StoredPictures, VideoPictures
 from stg_model.evaluation.intervals import IntervalSettings
 from stg_model.evaluation.latex import to_latex
 from stg_model.evaluation.report import evaluate

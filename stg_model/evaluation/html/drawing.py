@@ -2,33 +2,20 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from dataset_builder.domain import Video
-from dataset_builder.geometry import Box
 from dataset_builder.predicted_heatmaps import read_heatmaps
 from dataset_builder.predictions import HeatmapReference
+from dataset_builder.report.gallery import Gallery, Rectangle, collect, drawing_shapes, rectangle
+from dataset_builder.report.overlays import heat_url
+from dataset_builder.report.pictures import Pictures
 from stg_model.evaluation.html.cases import Answer, CaseSet, FrameCase
-from stg_model.evaluation.html.overlays import fitted, heat_png, mask_outline
-from stg_model.evaluation.html.pictures import LONG_SIDE_PX, Pictures
+from stg_model.evaluation.html.overlays import mask_outline
 from stg_model.evaluation.html.systems import PageSystem
 from stg_model.evaluation.measures import Floats
 from stg_model.evaluation.regions import masks
-
-MOST_PICTURE_BYTES = 2_900_000
-"""Pictures beyond this are left out, so that the page stays below 5 MB."""
-
-
-@dataclass(frozen=True, slots=True)
-class Rectangle:
-    """A box in the units of a drawing."""
-
-    x: float
-    y: float
-    width: float
-    height: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,25 +56,6 @@ class DrawnSet:
     frames: tuple[DrawnFrame, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Picture:
-    """An image that the drawings use by its id."""
-
-    picture_id: str
-    data: str
-    width: int
-    height: int
-
-
-@dataclass(slots=True)
-class Gallery:
-    """The pictures of the page, each once, and how many had no room or were not there."""
-
-    pictures: dict[tuple[str, int], Picture] = field(default_factory=dict)
-    n_without_room: int = 0
-    n_missing: int = 0
-
-
 def draw_sets(
     sets: Sequence[CaseSet],
     systems: Sequence[PageSystem],
@@ -107,17 +75,13 @@ def draw_sets(
     Raises:
         InputError: a heatmap or picture cannot be read.
     """
-    shapes = {v.video_id: fitted(v.width, v.height, LONG_SIDE_PX) for v in videos}
-    gallery = Gallery()
-    if source is not None:
-        keys = dict.fromkeys(case.key[:2] for found in sets for case in found.cases)
-        _collect(gallery, list(keys), shapes, source)
+    shapes = drawing_shapes(videos)
+    gallery = collect((case.key[:2] for found in sets for case in found.cases), shapes, source)
     heat = [_heatmaps(system, index, sets) for index, system in enumerate(systems)]
 
     def drawn(case: FrameCase) -> DrawnFrame:
         video_id, second, action_id = case.key
         shape = shapes[video_id]
-        picture = gallery.pictures.get((video_id, second))
         drawings = (
             _drawing(system, found, shape, heat[index])
             for index, (system, found) in enumerate(zip(systems, case.answers, strict=True))
@@ -127,35 +91,12 @@ def draw_sets(
             second,
             names.get(action_id, action_id),
             *shape,
-            picture.picture_id if picture else "",
-            _rectangle(case.box, shape),
+            gallery.id_of((video_id, second)),
+            rectangle(case.box, shape),
             tuple(drawings),
         )
 
     return [DrawnSet(s.title, s.chosen, tuple(map(drawn, s.cases))) for s in sets], gallery
-
-
-def _collect(
-    gallery: Gallery,
-    keys: Sequence[tuple[str, int]],
-    shapes: Mapping[str, tuple[int, int]],
-    source: Pictures,
-) -> None:
-    """Put the frames' pictures into the gallery as long as there is room."""
-    n_bytes = 0
-    for key in keys:
-        jpeg = source.jpeg(*key)
-        if jpeg is None:
-            gallery.n_missing += 1
-            continue
-        data = base64.b64encode(jpeg).decode()
-        if n_bytes + len(data) > MOST_PICTURE_BYTES:
-            gallery.n_without_room += 1
-            continue
-        n_bytes += len(data)
-        picture_id = f"picture-{len(gallery.pictures) + 1}"
-        url = f"data:image/jpeg;base64,{data}"
-        gallery.pictures[key] = Picture(picture_id, url, *shapes[key[0]])
 
 
 def _heatmaps(
@@ -181,24 +122,14 @@ def _drawing(
     heat = heatmaps.get(record.heatmap) if record.heatmap else None
     box, outline, data = record.box, "", ""
     if heat is not None:
-        data = f"data:image/png;base64,{base64.b64encode(heat_png(heat, shape)).decode()}"
+        data = heat_url(heat, shape)
         if settings.region == "mask":
             box, outline = None, mask_outline(masks(heat[None], settings.mask_threshold)[0], shape)
     return Drawing(
         system,
         found,
-        _rectangle(box, shape) if box else None,
+        rectangle(box, shape) if box else None,
         outline,
         (round(record.point.x * shape[0], 1), round(record.point.y * shape[1], 1)),
         data,
-    )
-
-
-def _rectangle(box: Box, shape: tuple[int, int]) -> Rectangle:
-    width, height = shape
-    return Rectangle(
-        round(box.x1 * width, 1),
-        round(box.y1 * height, 1),
-        round((box.x2 - box.x1) * width, 1),
-        round((box.y2 - box.y1) * height, 1),
     )

@@ -1,20 +1,18 @@
-"""Write an evaluation as one self-contained HTML file: no network, no script from elsewhere.
+"""Write an evaluation as one self-contained HTML file (`dataset_builder.report.html`).
 
-Everything comes from the report and the predictions behind it; equal input gives equal bytes. Names
-are escaped by the templates, and the page's own policy forbids whatever it does not bring along.
+Everything comes from the report and the predictions behind it; equal input gives equal bytes.
 """
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
 from dataset_builder import tables
-from dataset_builder.errors import OutputError
 from dataset_builder.predictions import Predictions
 from dataset_builder.release import Release
+from dataset_builder.report.html import fill
+from dataset_builder.report.pictures import Pictures
 from stg_model.evaluation.comparison import Comparison
 from stg_model.evaluation.html import rules
 from stg_model.evaluation.html.actions import action_tables, phrases
@@ -23,7 +21,6 @@ from stg_model.evaluation.html.curves import curve_sets
 from stg_model.evaluation.html.differences import difference_tables
 from stg_model.evaluation.html.drawing import draw_sets
 from stg_model.evaluation.html.headline import lacks_intervals, metric_groups
-from stg_model.evaluation.html.pictures import Pictures
 from stg_model.evaluation.html.systems import page_systems
 from stg_model.evaluation.html.timelines import timelines
 from stg_model.evaluation.report_text import interval_notes, short_share
@@ -79,10 +76,10 @@ def render(
     frame_sets, gallery = draw_sets(cases, submitted, release.videos, names, pictures)
     groups = metric_groups(report, systems)
     by_action, without_room = action_tables(report, systems, truths, release.actions)
-    style, script = (
-        (TEMPLATES / name).read_text(encoding="utf-8") for name in ("page.css", "page.js")
-    )
-    return _fill(
+    return fill(
+        TEMPLATES,
+        "page.html",
+        filters={"short_share": short_share},
         report=report,
         systems=systems,
         submitted=submitted,
@@ -104,37 +101,4 @@ def render(
         accounts=[
             (s, rules.counts(s.row.counts), rules.reasons(s, report.headings)) for s in systems
         ],
-        style=style,
-        script=script,
-        policy=_policy(style, script),
-    )
-
-
-def _fill(**values: object) -> str:
-    """Return the page's template with its values; `style` and `script` come in as they are."""
-    try:
-        import jinja2  # noqa: PLC0415 - scores without a page need no templates
-    except ImportError as error:
-        raise OutputError(
-            "the HTML page needs jinja2: pip install 'grounding-circle[report]'"
-        ) from error
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.filters["short_share"] = short_share
-    return environment.get_template("page.html").render(**values)
-
-
-def _policy(style: str, script: str) -> str:
-    """Return the content security policy: this style, this script, pictures from inside."""
-    hashes = (hashlib.sha256(text.encode()).digest() for text in (style, script))
-    style_hash, script_hash = (base64.b64encode(digest).decode() for digest in hashes)
-    return (
-        f"default-src 'none'; img-src data:; style-src 'sha256-{style_hash}'; "
-        f"script-src 'sha256-{script_hash}'; base-uri 'none'; form-action 'none'"
     )

@@ -8,8 +8,8 @@ import PIL.Image
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 
+from dataset_builder.report.pictures import small_jpeg
 from stg_model.evaluation.html.page import write_page
-from stg_model.evaluation.html.pictures import small_jpeg
 
 pytestmark = pytest.mark.browser
 

@@ -16,11 +16,11 @@ from hypothesis.extra.numpy import arrays
 
 from dataset_builder.domain import Video
 from dataset_builder.errors import InputError
-from stg_model.evaluation.html import drawing
+from dataset_builder.report.overlays import HEAT_OPACITY, heat_png
+from dataset_builder.report.pictures import small_jpeg
 from stg_model.evaluation.html.cases import case_sets
 from stg_model.evaluation.html.drawing import draw_sets
-from stg_model.evaluation.html.overlays import HEAT_OPACITY, heat_png, mask_outline
-from stg_model.evaluation.html.pictures import small_jpeg
+from stg_model.evaluation.html.overlays import mask_outline
 from stg_model.evaluation.settings import EvaluationSettings
 from stg_model.evaluation.truth import true_boxes
 
@@ -110,7 +110,7 @@ def test_frames_without_a_picture_are_counted_and_drawn_plain(compared):
 
 def test_pictures_beyond_the_page_s_room_are_left_out_and_counted(compared, monkeypatch):
     one = len(base64.b64encode(Grey().jpeg("a", 1)))
-    monkeypatch.setattr(drawing, "MOST_PICTURE_BYTES", 2 * one)
+    monkeypatch.setattr("dataset_builder.report.gallery.MOST_PICTURE_BYTES", 2 * one)
     _, gallery = drawn(compared, Grey())
     assert len(gallery.pictures) == 2
     assert gallery.n_without_room == 4

@@ -11,7 +11,7 @@ import pytest
 
 from dataset_builder.errors import InputError
 from dataset_builder.frames import cut_frames
-from stg_model.evaluation.html.pictures import StoredPictures, VideoPictures, small_jpeg
+from dataset_builder.report.pictures import StoredPictures, VideoPictures, small_jpeg
 
 GREYS = (40, 120, 200)
 """Of each second of the video."""
