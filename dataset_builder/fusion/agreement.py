@@ -43,8 +43,8 @@ def agreement_labels(clicks: Clicks) -> tuple[list[str], Ints]:
     for frames, rows in clicks.by_count():
         if rows.shape[1] < COMPONENT_CLICKS:
             continue
-        is_close_fnn = _close(clicks.places_c2[rows])
-        largest_f = _largest_components(is_close_fnn)
+        is_close_fnn = _close(clicks.places_c2[rows], RADIUS)
+        largest_f = _largest_components(is_close_fnn).sum(axis=1)
         agreeing_f[frames] = largest_f
         groups_f = _number_of_groups(is_close_fnn)
         for frame, n_groups, largest in zip(frames, groups_f, largest_f, strict=True):
@@ -53,6 +53,16 @@ def agreement_labels(clicks: Clicks) -> tuple[list[str], Ints]:
             else:
                 labels[frame] = UNIMODAL if 2 * largest > rows.shape[1] else SCATTERED
     return labels, agreeing_f
+
+
+def largest_component(places_fn2: Floats, radius: float) -> Bools:
+    """Return which of N clicks are in their frame's largest component, (F, N).
+
+    >>> places = np.array([[[0.0, 0.0], [0.9, 0.0], [0.0, 0.1], [0.1, 0.0]]])
+    >>> largest_component(places, radius=0.2).tolist()
+    [[True, False, True, True]]
+    """
+    return _largest_components(_close(places_fn2, radius))
 
 
 def agreement_numbers(table: AnswerTable) -> dict[str, float | int | None]:
@@ -176,8 +186,8 @@ def _squared_distances(places_fn2: Floats) -> Floats:
     return squared
 
 
-def _close(places_fn2: Floats) -> Bools:
-    is_close: Bools = _squared_distances(places_fn2) <= RADIUS * RADIUS
+def _close(places_fn2: Floats, radius: float) -> Bools:
+    is_close: Bools = _squared_distances(places_fn2) <= radius * radius
     return is_close
 
 
@@ -191,17 +201,19 @@ def _connected(is_linked_fnn: Bools) -> Bools:
     return joined
 
 
-def _largest_components(is_close_fnn: Bools) -> Ints:
-    """Return the size of each frame's largest component (F,), 0 where there is none.
+def _largest_components(is_close_fnn: Bools) -> Bools:
+    """Return which clicks are in each frame's largest component (F, N), none where there is none.
 
-    A click at the edge of two components counts for both, so that no order decides.
+    A click at the edge of two components counts for both, so that no order decides its size. Of
+    components of one size the one with the first core is taken.
     """
     is_core_fn = is_close_fnn.sum(axis=2) >= COMPONENT_CLICKS
     joined = _connected(is_close_fnn & is_core_fn[:, :, None] & is_core_fn[:, None])
     # A click belongs to the component of core i when it is close to a core joined with i.
-    members = np.matmul(joined.astype(np.float32), is_close_fnn.astype(np.float32)) > 0
-    sizes_fn = members.sum(axis=2) * is_core_fn
-    largest: Ints = sizes_fn.max(axis=1)
+    is_member_fnn = np.matmul(joined.astype(np.float32), is_close_fnn.astype(np.float32)) > 0
+    is_member_fnn &= is_core_fn[:, :, None]
+    first_f = is_member_fnn.sum(axis=2).argmax(axis=1)
+    largest: Bools = is_member_fnn[np.arange(len(first_f)), first_f]
     return largest
 
 

@@ -27,8 +27,12 @@ NU = 3.0
 """Degrees of freedom: the tails of one wild click in some dozens."""
 KNOWN_FROM = 20
 """Clicks from which on an annotator has a scale of their own."""
-FRAME_PRIOR, ANNOTATOR_PRIOR = 2.0, 10.0
-"""Coordinates (two a click) that the prior of a frame's and an annotator's scale is worth."""
+FRAME_PRIOR, ANNOTATOR_PRIOR = 4.0, 10.0
+"""Coordinates (two a click) that the prior of a frame's and an annotator's scale is worth.
+
+With less than three for the frame, two clicks of five at another target would pull the scale up
+until the point lies between the two.
+"""
 LEAST_SCALE = 1e-6
 """No scale is smaller, in diagonals: clicks are rounded to 1e-6 of either side."""
 
