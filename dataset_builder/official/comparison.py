@@ -158,7 +158,7 @@ def _estimate(files: Files, boxes: str) -> dict[str, Any]:
     for frame, raw in boxes_of(files, boxes).items():
         rows = means.get(frame, [])
         step = step_of(raw, rows)
-        mean = mean_of(rows, step) if step else None
+        mean = mean_of(rows, step, raw) if step else None
         x1, _, x2, _ = raw.corners
         if mean and x1 > 0 and not is_side_cut(raw) and x2 < raw.frame_size_px[0]:
             errors.append(estimated_right(x1, mean[0]) - x2)

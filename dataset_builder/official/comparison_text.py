@@ -63,7 +63,7 @@ def _reasons(releases: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _line(name: str, *cells: str) -> str:
-    return f"{name:<{_NAME}}" + "".join(f"{cell:>26}" for cell in cells)
+    return f"{name:<{_NAME}}" + "".join(f"{cell:>28}" for cell in cells)
 
 
 def _number(value: float | None, decimals: int) -> str:

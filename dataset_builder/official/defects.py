@@ -34,7 +34,7 @@ CODES: Mapping[str, str] = {
     "gap_in_segment": "a second without a box lies between seconds with one",
     "steps_differ": "vid2step.json lists other steps than ground_seg_3to20.json",
     "sizes_differ": "id2wh_reso.json is not id2wh_new.json by id2wh.json",
-    "broken_unicode": "a letter stands as its code: u00e9",
+    "broken_unicode": "a letter stands as its code (u00e9), or in two parts (e and an accent)",
     "underscores": "a name is written with _, elsewhere with spaces",
     "plural_names": "two actions whose names differ by singular and plural only",
     "near_duplicate_names": "two actions of nearly one name: plurals, typos, or really two",

@@ -7,6 +7,7 @@ the stretched frame that boxes are measured in; here both are of the stretched f
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -53,8 +54,8 @@ class Segment:
 
     @property
     def step(self) -> str:
-        """The sentence with spaces."""
-        return spaced(self.sentence)
+        """The sentence with spaces and whole letters."""
+        return mended(spaced(self.sentence))
 
     def __str__(self) -> str:
         """Return what names it in messages."""
@@ -97,12 +98,13 @@ def spaced(text: str) -> str:
 
 
 def mended(text: str) -> str:
-    """Return text with escapes that lost their backslash as the letters they stood for.
+    r"""Return text whose letters are whole: no codes that lost their backslash, no loose accents.
 
-    >>> mended("sautu00e9 it")
-    'sauté it'
+    >>> mended("sautu00e9 it") == mended("saute\u0301 it") == "saut\u00e9 it"
+    True
     """
-    return _ESCAPE.sub(lambda found: chr(int(found[1], 16)), text)
+    letters = _ESCAPE.sub(lambda found: chr(int(found[1], 16)), text)
+    return unicodedata.normalize("NFC", letters)
 
 
 def native_sizes(files: Files) -> dict[str, Size]:

@@ -5,7 +5,7 @@ other, and each box is repaired as `repairs` says. Names are never merged. Besid
 `repairs` a box's row (and each row of the table of repairs) can say
 
     zero_length   it is in a clip of one second, which the faithful release leaves out
-    unicode       the file names its step with a letter spelt as its code
+    unicode       the file names its step with a letter spelt as its code, or in two parts
     other_step    the clip has it no longer: it was made from clicks on another step
 """
 
@@ -127,10 +127,17 @@ def step_of(raw: RawBox, rows: Sequence[MeanClick]) -> str | None:
     return possible[0].step if possible else None
 
 
-def mean_of(rows: Sequence[MeanClick], step: str) -> tuple[float, float] | None:
-    """Return the mean click on a step, in pixels of the stretched frame."""
-    points = [row.point_px for row in rows if row.step == step and row.point_px is not None]
-    return points[-1] if points else None
+def mean_of(
+    rows: Sequence[MeanClick], step: str, raw: RawBox | None = None
+) -> tuple[float, float] | None:
+    """Return the mean click on a step, in pixels of the stretched frame.
+
+    Of two rows on one step (`sauté it` stands in both batches, spelt in two ways) the one is taken
+    that a given box can have been made from, else the later.
+    """
+    mine = [row for row in rows if row.step == step and row.point_px is not None]
+    mine.sort(key=lambda row: raw is not None and fits(raw, row))
+    return mine[-1].point_px if mine else None
 
 
 def _repairs(
@@ -157,7 +164,7 @@ def _repairs(
                 mean = mean_of(rows, own)
                 yield Repair(clip.clip_id, raw, None, (OTHER_STEP,), False, mean, TAKEN)
             else:
-                yield _kept(raw, clip, mean_of(rows, own))
+                yield _kept(raw, clip, mean_of(rows, own, raw))
 
 
 def _kept(raw: RawBox, clip: Clip, mean: tuple[float, float] | None) -> Repair:
@@ -184,8 +191,8 @@ def _frames(
         step = actions[clip.action_id]
         for second in frame_seconds(clip.segment)[0]:
             mine = [m for m in means.get((clip.video_id, second), []) if m.step == step]
-            mean = mean_of(mine, step)
             repair = repairs.get((clip.clip_id, second))
+            mean = repair.mean_px if repair else mean_of(mine, step)
             kept = repair is not None and repair.after is not None
             yield Consensus(
                 clip_id=clip.clip_id,

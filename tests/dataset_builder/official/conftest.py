@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from dataset_builder.official.files import RawFile, read_folder
+
 BATCH_A = "pumpkin_youtube_annotation_full_agg_subset"
 BATCH_B = "pumpkin_youtube_FPS_21k_annotation_full_agg_p"
 HOST = "https://clicks.example/data"
@@ -223,3 +225,9 @@ def official_folder() -> Path:
     if not (shared / "groundingyoutube").is_dir():
         pytest.skip("needs the official files (SHARED_DATA)")
     return shared / "groundingyoutube"
+
+
+@pytest.fixture(scope="session")
+def official_files(official_folder) -> dict[str, RawFile]:
+    """Return the real files, read."""
+    return read_folder(official_folder)
