@@ -1,7 +1,7 @@
 """A real server in a process of its own, a real Chromium, and people with invite links.
 
 The server stays for the whole run: each test brings its own person, and every frame has places for
-50 of them, so that all begin at the first clip.
+100 of them, so that all begin at the first clip.
 """
 
 from __future__ import annotations
@@ -245,7 +245,7 @@ def import_clips() -> Callable[..., None]:
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     home = tmp_path_factory.mktemp("browser") / "home"
-    for running in start_server(home, {"redundancy": 50}):
+    for running in start_server(home, {"redundancy": 100}):
         import_scenes(home, home.parent / "videos", list(SCENES))
         yield running
 
