@@ -31,7 +31,6 @@ from dataset_builder.exporters.seconds import (
 )
 from dataset_builder.geometry import Box, Point
 from dataset_builder.release import Release, Tube
-from dataset_builder.snapshot import answers_by_frame
 
 FRAMES_PER_S = 25
 IMAGES = "images"
@@ -63,10 +62,10 @@ def video_tasks(release: Release) -> list[dict[str, Any]]:
     for clip in release.clips:
         clips.setdefault(clip.video_id, []).append(clip)
     tubes: dict[str, list[Tube]] = {}
-    for tube in release.tubes:
+    for tube in sorted(release.tubes, key=lambda tube: tube.tube_id):
         tubes.setdefault(tube.clip_id, []).append(tube)
     tasks = []
-    for video in release.videos:
+    for video in sorted(release.videos, key=lambda video: video.video_id):
         regions: list[dict[str, Any]] = []
         mine = clips.get(video.video_id, [])
         for clip in sorted(mine, key=lambda c: (c.segment.start_s, c.segment.end_s, c.clip_id)):
@@ -82,15 +81,13 @@ def video_tasks(release: Release) -> list[dict[str, Any]]:
 def frame_tasks(release: Release) -> list[dict[str, Any]]:
     """Return one task for each frame, by clip and second."""
     phrases = {action.action_id: action.description for action in release.actions}
-    answers = answers_by_frame(release.answers)
     made_by = f"{release.name} {release.version}"
     tasks = []
     for frame in labelled_frames(release):
-        key = (frame.clip.clip_id, frame.consensus.second)
         phrase = phrases[frame.clip.action_id]
         annotations = [
-            {"result": [_click_region(frame, answer.point, phrase)] if answer.point else []}
-            for answer in answers.get(key, ())
+            {"result": [_click_region(frame, point, phrase)] if point else []}
+            for point in frame.answers
         ]
         boxes = [_box_region(frame, frame.box, phrase)] if frame.box else []
         picture = picture_name(frame.clip.video_id, frame.consensus.second)

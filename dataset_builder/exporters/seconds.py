@@ -20,13 +20,22 @@ NOT_VISIBLE = "not_visible"
 
 @dataclass(frozen=True, slots=True)
 class LabelledFrame:
-    """One frame with all that the release says of it; `box` is None where `consensus.reason` is."""
+    """One frame with all that the release says of it.
+
+    `box` is None where `consensus.reason` says why; `answers` are in the order of the annotators'
+    ids, None for "not visible".
+    """
 
     clip: Clip
     consensus: Consensus
     box: Box | None
     rule: str
-    clicks: tuple[Point, ...]
+    answers: tuple[Point | None, ...]
+
+    @property
+    def clicks(self) -> tuple[Point, ...]:
+        """The answers that are points."""
+        return tuple(point for point in self.answers if point is not None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,16 +71,15 @@ class VideoSecond:
 def labelled_frames(release: Release) -> Iterator[LabelledFrame]:
     """Yield every frame of a release, by clip and second."""
     clips = {clip.clip_id: clip for clip in release.clips}
-    answers = answers_by_frame(release.answers)
+    answers = answers_by_frame(sorted(release.answers, key=lambda answer: answer.annotator_id))
     for frame in sorted(release.frames, key=lambda frame: (frame.clip_id, frame.second)):
         key = (frame.clip_id, frame.second)
-        clicks = tuple(a.point for a in answers.get(key, ()) if a.point is not None)
         yield LabelledFrame(
             clips[frame.clip_id],
             frame,
             release.boxes.get(key),
             release.rules.get(key, ""),
-            clicks,
+            tuple(answer.point for answer in answers.get(key, ())),
         )
 
 
