@@ -19,6 +19,10 @@ from dataset_builder.importers.clip_csv import write_clip_csv
 from dataset_builder.importers.cvat import read_cvat_answers, read_cvat_clips
 from dataset_builder.importers.found_answers import FoundAnswers, clips_of_csv, snapshot_parts
 from dataset_builder.importers.found_clips import FoundClips
+from dataset_builder.importers.label_studio import (
+    read_label_studio_answers,
+    read_label_studio_clips,
+)
 from dataset_builder.importers.mining_youtube import read_classes, read_mining_youtube
 
 EXISTS = click.Path(exists=True, path_type=Path)
@@ -26,8 +30,10 @@ FORCE = click.option("--force", is_flag=True, help="Replace OUT where it exists.
 AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 
 
-def _rate(_ctx: click.Context, _param: click.Parameter, value: str) -> Fraction:
+def _rate(_ctx: click.Context, _param: click.Parameter, value: str | None) -> Fraction | None:
     """Return frames a second from a number or a fraction such as 30000/1001."""
+    if value is None:
+        return None
     try:
         rate = Fraction(value)
     except (ValueError, ZeroDivisionError):
@@ -37,13 +43,17 @@ def _rate(_ctx: click.Context, _param: click.Parameter, value: str) -> Fraction:
     return rate
 
 
-FPS = click.option(
-    "--fps",
-    required=True,
-    metavar="NUMBER",
-    callback=_rate,
-    help="Frames a second of the videos, 1 or more; also as a fraction, such as 30000/1001.",
-)
+def _fps(*, required: bool) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    return click.option(
+        "--fps",
+        required=required,
+        metavar="NUMBER",
+        callback=_rate,
+        help="Frames a second of the videos, 1 or more; also as a fraction, such as 30000/1001.",
+    )
+
+
+FPS = _fps(required=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +144,17 @@ def cvat_clips(*, source: Path, out: Path, fps: Fraction, force: bool, as_json: 
     _write(read_cvat_clips(source, fps), out, force=force, as_json=as_json)
 
 
+@import_clips.command("label-studio")
+@click.argument("source", type=EXISTS)
+@_writes_clips
+@FPS
+def label_studio_clips(
+    *, source: Path, out: Path, fps: Fraction, force: bool, as_json: bool
+) -> None:
+    """Read the timeline labels of a JSON export, or of all in a folder."""
+    _write(read_label_studio_clips(source, fps), out, force=force, as_json=as_json)
+
+
 @click.group("import-answers")
 def import_answers() -> None:
     """Read the answers in other projects' files into a snapshot folder, OUT.
@@ -151,6 +172,24 @@ def cvat_answers(*, source: Path, fps: Fraction, options: _SnapshotOptions) -> N
     """Read the points of an XML file, or of all in a folder ("CVAT for video 1.1")."""
     clips = clips_of_csv(options.clips) if options.clips else read_cvat_clips(source, fps)
     _write_snapshot(clips, read_cvat_answers(source, fps), options)
+
+
+@import_answers.command("label-studio")
+@click.argument("source", type=EXISTS)
+@_writes_snapshot
+@_fps(required=False)
+def label_studio_answers(*, source: Path, fps: Fraction | None, options: _SnapshotOptions) -> None:
+    """Read the key points of a JSON export, or of all in a folder.
+
+    The clips are those of --clips, or else the timeline labels of SOURCE, which need --fps.
+    """
+    if options.clips:
+        clips = clips_of_csv(options.clips)
+    elif fps:
+        clips = read_label_studio_clips(source, fps)
+    else:
+        raise click.UsageError("give --clips, or --fps for the timeline labels of SOURCE")
+    _write_snapshot(clips, read_label_studio_answers(source), options)
 
 
 def _write(found: FoundClips, out: Path, *, force: bool, as_json: bool) -> None:

@@ -25,6 +25,7 @@ from dataset_builder.importers.found_clips import (
     FoundClip,
     FoundClips,
     description_of,
+    files_of,
     found_clip,
     refused_at,
 )
@@ -93,10 +94,7 @@ def second_of(frame: int, fps: Fraction) -> int | None:
 
 
 def _files(source: Path) -> Iterator[CvatFile]:
-    paths = sorted(source.glob("*.xml")) if source.is_dir() else [source]
-    if not paths:
-        raise InputError(f"{source}: holds no .xml file")
-    yield from map(read_cvat_file, paths)
+    return map(read_cvat_file, files_of(source, ".xml"))
 
 
 def _video_id(file: CvatFile) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from dataset_builder.domain import Segment, action_id_for, check_video_id, clip_id_for
 from dataset_builder.errors import GeometryError, InputError
@@ -38,6 +39,18 @@ class FoundClips:
     clips: tuple[FoundClip, ...]
     problems: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+
+
+def files_of(source: Path, suffix: str) -> list[Path]:
+    """Return the file, or a folder's files of this suffix in the order of their names.
+
+    Raises:
+        InputError: the folder holds none.
+    """
+    paths = sorted(source.glob(f"*{suffix}")) if source.is_dir() else [source]
+    if not paths:
+        raise InputError(f"{source}: holds no {suffix} file")
+    return paths
 
 
 def found_clip(where: str, video_id: str, segment: Segment, phrase: str) -> FoundClip:

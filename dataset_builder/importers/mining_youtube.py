@@ -26,6 +26,7 @@ from dataset_builder.importers.found_clips import (
     FoundClip,
     FoundClips,
     each_once,
+    files_of,
     found_clip,
     refused_at,
 )
@@ -97,13 +98,10 @@ def read_mining_youtube(source: Path, classes: Classes | None = None) -> FoundCl
     Raises:
         InputError: there is no such file, or one is not UTF-8 text.
     """
-    paths = sorted(source.glob("*.srt")) if source.is_dir() else [source]
-    if not paths:
-        raise InputError(f"{source}: holds no .srt file")
     problems: list[str] = []
     unmapped: Counter[str] = Counter()
     found: list[FoundClip] = []
-    for path in paths:
+    for path in files_of(source, ".srt"):
         for line, block in _blocks(path):
             with refused_at(f"{path}:{line}", problems):
                 segment, label = _read_block(block)

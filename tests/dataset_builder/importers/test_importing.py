@@ -5,8 +5,10 @@ import json
 import pytest
 from click.testing import CliRunner
 
+from dataset_builder import tables
 from dataset_builder.cli import main
 from dataset_builder.domain import Segment
+from dataset_builder.geometry import Point
 from dataset_builder.importers.clip_csv import read_clip_csv
 from dataset_builder.importers.found_clips import found_clip
 from dataset_builder.snapshot import read_snapshot
@@ -152,3 +154,44 @@ def test_clips_of_cvat_need_a_frame_rate(five_people, tmp_path):
     assert run("import-clips", "cvat", five_people, out, "--fps", "8000/1000").exit_code == 0
     (row,) = read_clip_csv(out).rows
     assert row.segment == Segment(1, 3)
+
+
+def test_timeline_labels_of_label_studio_become_clips(tmp_path):
+    path, out = tmp_path / "export.json", tmp_path / "clips.csv"
+    value = {"ranges": [{"start": 1, "end": 16}], "timelinelabels": ["Crack egg"]}
+    annotations = [{"result": [{"type": "timelinelabels", "value": value}]}]
+    path.write_text(json.dumps([{"data": {"video": "v1.mp4"}, "annotations": annotations}]))
+    assert run("import-clips", "label-studio", path, out, "--fps", "8").exit_code == 0
+    assert out.read_text() == "video_id,start_s,end_s,action\nv1,0,2,Crack egg\n"
+
+
+def test_answers_in_label_studio_need_clips_or_a_frame_rate(tmp_path, store):
+    path = tmp_path / "export.json"
+    path.write_text("[]")
+    result = run("import-answers", "label-studio", path, tmp_path / "s", "--frames", store)
+    assert result.exit_code == 2
+    assert "give --clips, or --fps" in result.stderr
+
+
+def test_answers_of_a_label_studio_folder_become_a_snapshot(tmp_path, store):
+    folder, out = tmp_path / "exports", tmp_path / "snapshot"
+    folder.mkdir()
+    value = {"ranges": [{"start": 9, "end": 24}], "timelinelabels": ["crack egg"]}
+    video = {"result": [{"type": "timelinelabels", "value": value}]}
+    point = {"type": "keypointlabels", "value": {"x": 25, "y": 50}}
+    frame = {"video_id": "v1", "second": 1, "action": "crack egg"}
+    answers = [{"result": [point], "completed_by": 8}, {"result": [], "completed_by": 9}]
+    (folder / "videos.json").write_text(
+        json.dumps([{"data": {"video": "v1.mp4"}, "annotations": [video]}])
+    )
+    (folder / "frames.json").write_text(json.dumps([{"data": frame, "annotations": answers}]))
+    options = ("--frames", store, "--fps", "8")
+    result = run("import-answers", "label-studio", folder, out, *options)
+    assert result.exit_code == 0, result.output
+    assert result.stdout == "1 clips, 2 frames, 2 answers, 2 annotators, 0 problems\n"
+    found = read_snapshot(out)
+    assert [(a.second, a.point) for a in found.answers] == [(1, Point(0.25, 0.5)), (1, None)]
+    digest = tables.read_sums_digest(out)
+    assert run("import-answers", "label-studio", folder, out, *options).exit_code == 1
+    assert run("import-answers", "label-studio", folder, out, *options, "--force").exit_code == 0
+    assert tables.read_sums_digest(out) == digest
