@@ -14,7 +14,9 @@ from dataset_builder.official.files import Files
 from dataset_builder.official.records import BOX_FILES, SEGMENT_FILES
 from dataset_builder.release import Release
 
-VERSION = "1.0.0"
+FAITHFUL_VERSION = "1.0.0"
+REPAIRED_VERSION = "2.0.0"
+"""Boxes of other rules: numbers on the two releases do not compare, so the first number differs."""
 
 
 def box_file(files: Files, wanted: str | None = None) -> str:
@@ -49,7 +51,7 @@ def faithful_release(folder: Path, files: Files, boxes: str) -> Release:
     Raises:
         InputError: see `read_official`.
     """
-    segments = folder / f"{segment_file(files)}.json"
+    names = {"boxes": f"{boxes}.json", "segments": f"{segment_file(files)}.json"}
     sizes = folder / "id2wh.json" if "id2wh" in files else None
-    found = read_official(folder / f"{boxes}.json", segments, sizes)
-    return replace(found, version=VERSION)
+    found = read_official(folder / names["boxes"], folder / names["segments"], sizes)
+    return replace(found, version=FAITHFUL_VERSION, settings={**found.settings, **names})

@@ -29,6 +29,7 @@ from dataset_builder.importers.grounding_youtube import (
 from dataset_builder.importers.grounding_youtube_files import RawBox, Sizes, Span
 from dataset_builder.official.box_checks import MARGIN_PX
 from dataset_builder.official.files import Files
+from dataset_builder.official.layouts import NATIVE_MEANS, STRETCHED_MEANS
 from dataset_builder.official.records import (
     Frame,
     MeanClick,
@@ -41,7 +42,7 @@ from dataset_builder.official.records import (
     segments_of,
     spaced,
 )
-from dataset_builder.official.releases import VERSION, segment_file
+from dataset_builder.official.releases import REPAIRED_VERSION, segment_file
 from dataset_builder.official.repair_table import Repair
 from dataset_builder.official.repairs import repair_box, rule_name
 from dataset_builder.release import Consensus, Release, tubes_of
@@ -82,17 +83,20 @@ def repaired_release(files: Files, boxes: str) -> Repaired:
     repairs = tuple(sorted(found, key=lambda repair: repair.key))
     placed = {r.key: r.after for r in repairs if r.after is not None}
     left_out.update(r.reason for r in repairs if r.reason not in ("", TAKEN))
+    used = {"boxes": boxes, "segments": segments, "sizes": "id2wh"}
+    used |= {"native_means": NATIVE_MEANS, "means": STRETCHED_MEANS}
     settings = {
         "rule": REPAIRED,
+        "run_gap_s": None,
         "margin_px": MARGIN_PX,
+        "native_sizes": sizes.are_native,
         "boxes": f"{boxes}.json",
         "segments": f"{segments}.json",
-        "native_sizes": sizes.are_native,
-        "sha256": {file.file_name: file.sha256 for file in files.values()},
+        **{f"{n}_sha256": files[name].sha256 for n, name in used.items() if name in files},
     }
     release = Release(
-        name="GroundingYouTube",
-        version=f"{VERSION}+{REPAIRED}",
+        name=f"GroundingYouTube-{REPAIRED}",
+        version=REPAIRED_VERSION,
         derivation="means",
         videos=videos_of(clips, sizes),
         actions=tuple(Action(*item) for item in sorted(actions.items())),

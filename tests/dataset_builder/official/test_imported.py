@@ -40,7 +40,7 @@ def content(folder):
 
 
 def test_both_releases_are_read_and_verified(imported):
-    for name, version in (("faithful", "1.0.0"), ("repaired", "1.0.0+repaired")):
+    for name, version in (("faithful", "1.0.0"), ("repaired", "2.0.0")):
         release = read_release(imported / name)
         assert release.version == version
         assert verify_release(imported / name).findings == ()
