@@ -5,18 +5,16 @@ point that a person set (a keyframe) at the frame of a whole second is that pers
 CVAT drew in between is no answer, and neither is a track that a program made (`source="auto"`); one
 that a person corrected (`semi-auto`) is an assisted answer.
 
-The file has no frame rate: it must be given. Second `s` is the frame nearest to `s`.
+The file has no frame rate: it must be given.
 """
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 
-from dataset_builder.domain import Segment
 from dataset_builder.errors import InputError
 from dataset_builder.geometry import Point
 from dataset_builder.importers.cvat_xml import CvatFile, Shape, Track, read_cvat_file
@@ -29,6 +27,7 @@ from dataset_builder.importers.found_clips import (
     found_clip,
     refused_at,
 )
+from dataset_builder.importers.frame_times import second_of, segment_of
 
 _NUMBER = r"(-?\d{1,9}(?:\.\d{1,12})?)"
 _POINT = re.compile(rf"{_NUMBER},{_NUMBER}", re.ASCII)
@@ -51,7 +50,7 @@ def read_cvat_clips(source: Path, fps: Fraction) -> FoundClips:
             where = f"{file.path}:{track.line}"
             with refused_at(where, problems):
                 for start, end in _visible(track):
-                    segment = Segment(float(start / fps), float(end / fps))
+                    segment = segment_of(start, end, fps)
                     clip = found_clip(where, _video_id(file), segment, track.label)
                     clips.setdefault(clip.clip_id, clip)
     return FoundClips(tuple(clips.values()), tuple(problems))
@@ -79,18 +78,6 @@ def read_cvat_answers(source: Path, fps: Fraction) -> FoundAnswers:
                         answers.append(_answer(file, track, shape, fps))
     notes = (f"{n_boxes} shapes are no points and so no answers",) if n_boxes else ()
     return FoundAnswers(tuple(answers), tuple(problems), notes)
-
-
-def second_of(frame: int, fps: Fraction) -> int | None:
-    """Return the whole second whose nearest frame this is (the earlier of two), None if no one's.
-
-    >>> [second_of(frame, Fraction(30000, 1001)) for frame in (0, 29, 30, 60, 509, 510)]
-    [0, None, 1, 2, 17, None]
-    """
-    for second in (math.floor(frame / fps), math.ceil(frame / fps)):
-        if math.ceil(second * fps - Fraction(1, 2)) == frame:
-            return second
-    return None
 
 
 def _files(source: Path) -> Iterator[CvatFile]:

@@ -22,7 +22,6 @@ from pathlib import Path
 from typing import Any
 
 from dataset_builder import json_fields, tables
-from dataset_builder.domain import Segment
 from dataset_builder.errors import InputError
 from dataset_builder.geometry import Point
 from dataset_builder.importers.found_answers import FoundAnswer, FoundAnswers
@@ -34,6 +33,7 @@ from dataset_builder.importers.found_clips import (
     found_clip,
     refused_at,
 )
+from dataset_builder.importers.frame_times import segment_of
 
 _TIMELINE = "timelinelabels"
 _KEY_POINTS = ("keypoint", "keypointlabels")
@@ -147,7 +147,7 @@ def _clips_of(where: str, video_id: str, region: tables.Row, fps: Fraction) -> I
         first, last = (json_fields.field(span, name, int) for name in ("start", "end"))
         if not 1 <= first <= last <= _MAX_FRAME:
             raise InputError(f"a range must be frames from 1 on, in order, got {first}..{last}")
-        segment = Segment(float((first - 1) / fps), float(last / fps))
+        segment = segment_of(first - 1, last, fps)
         for label in labels:
             if not isinstance(label, str):
                 raise InputError(f"a label must be text, got {label!r:.40}")

@@ -11,7 +11,7 @@ from dataset_builder.domain import Segment
 from dataset_builder.errors import InputError
 from dataset_builder.geometry import Point
 from dataset_builder.importers.clip_csv import clip_of, read_clip_csv, write_clip_csv
-from dataset_builder.importers.cvat import read_cvat_answers, read_cvat_clips, second_of
+from dataset_builder.importers.cvat import read_cvat_answers, read_cvat_clips
 from dataset_builder.importers.found_answers import FoundAnswer
 
 FPS = Fraction(8)
@@ -144,10 +144,6 @@ def test_a_folder_is_read_file_by_file_and_one_clip_of_two_people_is_one(write, 
     assert len(read_cvat_clips(tmp_path, FPS).clips) == 2
     people = [answer.person for answer in read_cvat_answers(tmp_path, FPS).answers]
     assert people == ["ann", "ann", "bob"]
-
-
-def test_the_nearest_frame_of_a_second_is_the_earlier_of_two():
-    assert [second_of(frame, Fraction(5, 2)) for frame in range(6)] == [0, None, 1, None, None, 2]
 
 
 @pytest.mark.parametrize(
