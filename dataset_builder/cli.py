@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import click
 
-from dataset_builder.commands import cutting, exporting, importing, making, official, reporting
+from dataset_builder.commands import (
+    cutting,
+    exporting,
+    importing,
+    making,
+    official,
+    reporting,
+    studying,
+)
 from dataset_builder.console import commands, log_to_stderr
 
 
@@ -15,7 +23,7 @@ def main(*, verbose: bool) -> None:
     log_to_stderr(verbose=verbose)
 
 
-for module in (cutting, importing, official, making, exporting, reporting):
+for module in (cutting, importing, official, making, exporting, reporting, studying):
     for command in module.COMMANDS:
         main.add_command(command)
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from dataset_builder.fusion.answer_table import Bools, Clicks, Floats
 
-_ROUNDS = 100
+_ROUNDS = 500
 _SETTLED = 1e-10
 _SURE = 1e-9
 _SHARES = (1.0, 0.3, 0.1, 0.03)

@@ -21,6 +21,8 @@ from dataset_builder.fusion.methods import METHODS, REFERENCE
 from dataset_builder.fusion.simulation import CROWDS, Crowd, Simulated, simulate
 from dataset_builder.fusion.student_t import student_t
 
+LEAST_FRAMES = 500
+"""With fewer, some of the sixty people have too few clicks for a scale of their own."""
 FAR = 50 / 800
 """Errors above this count as far off: 50 px of a 640x480 frame."""
 
@@ -30,7 +32,7 @@ def simulated_study(seeds: Sequence[int], n_frames: int) -> dict[str, Any]:
 
     Args:
         seeds: two or more, for the intervals.
-        n_frames: frames of each crowd and seed.
+        n_frames: frames of each crowd and seed, at least `LEAST_FRAMES`.
     """
     return {
         "seeds": list(seeds),
@@ -68,8 +70,13 @@ def _crowd_study(crowd: Crowd, number: int, seeds: Sequence[int], n_frames: int)
     }
 
 
-def _intervals(runs: Sequence[Mapping[str, float]]) -> dict[str, Any]:
-    return {name: interval([run[name] for run in runs]) for name in runs[0]}
+def _intervals(runs: Sequence[Mapping[str, float | None]]) -> dict[str, Any]:
+    """Return the interval of each number, None where fewer than two runs have it."""
+    found: dict[str, Any] = {}
+    for name in runs[0]:
+        values = [value for run in runs if (value := run[name]) is not None]
+        found[name] = interval(values) if len(values) > 1 else None
+    return found
 
 
 def _run(made: Simulated) -> dict[str, Any]:
@@ -91,9 +98,14 @@ def _errors(points_f2: Floats, made: Simulated) -> Floats:
     return nearest
 
 
-def _summary(errors_f: Floats, reference_f: Floats) -> dict[str, float]:
+def _summary(errors_f: Floats, reference_f: Floats) -> dict[str, float | None]:
     answered = ~np.isnan(errors_f)
     found, other = errors_f[answered], reference_f[answered]
+    if not len(found):
+        return {
+            "answered": 0.0,
+            **dict.fromkeys(("median", "p90", "far", "p90_less_reference")),
+        }
     return {
         "answered": float(answered.mean()),
         "median": float(np.median(found)),
