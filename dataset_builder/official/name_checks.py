@@ -60,8 +60,8 @@ def check_actions(files: Files) -> Iterator[Found]:
 def near_pairs(names: Iterable[str]) -> Iterator[tuple[str, str]]:
     """Yield the pairs of names that are nearly one, in alphabetical order.
 
-    >>> list(near_pairs(["crack eggs", "cut it", "crack egg", "fold omelette", "fold omellete"]))
-    [('crack egg', 'crack eggs'), ('fold omelette', 'fold omellete')]
+    >>> list(near_pairs(["crack eggs", "cut it", "crack egg", "flip pancake", "flip pancakke"]))
+    [('crack egg', 'crack eggs'), ('flip pancake', 'flip pancakke')]
     """
     matcher = SequenceMatcher(autojunk=False)
     by_name = sorted(set(names))

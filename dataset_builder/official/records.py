@@ -100,7 +100,7 @@ def spaced(text: str) -> str:
 def mended(text: str) -> str:
     r"""Return text whose letters are whole: no codes that lost their backslash, no loose accents.
 
-    >>> mended("sautu00e9 it") == mended("saute\u0301 it") == "saut\u00e9 it"
+    >>> mended("puru00e9e it") == mended("pure\u0301e it") == "pur\u00e9e it"
     True
     """
     letters = _ESCAPE.sub(lambda found: chr(int(found[1], 16)), text)

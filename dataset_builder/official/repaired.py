@@ -136,7 +136,7 @@ def mean_of(
 ) -> tuple[float, float] | None:
     """Return the mean click on a step, in pixels of the stretched frame.
 
-    Of two rows on one step (`sauté it` stands in both batches, spelt in two ways) the one is taken
+    Of two rows on one step (`purée it` stands in both batches, spelt in two ways) the one is taken
     that a given box can have been made from, else the later.
     """
     mine = [row for row in rows if row.step == step and row.point_px is not None]

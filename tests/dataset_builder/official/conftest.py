@@ -173,10 +173,10 @@ SOURCE = Source(
             (2, 5, "crack_egg"),
             (5, 7, "beat_egg"),
             (9, 9, "add_salt"),
-            (12, 13, "sauté_it"),
+            (12, 13, "purée_it"),
             (20, 22, "crack_eggs"),
-            (30, 33, "serve_omelette"),
-            (40, 44, "serve_omellete"),
+            (30, 33, "flip_pancake"),
+            (40, 44, "flip_pancakke"),
         ],
         TALL: [(1, 2, "crack_egg")],
     },
@@ -190,12 +190,12 @@ SOURCE = Source(
         Task(WIDE, 6, "beat_egg", around(595, 240)),  # inside out: x1 485, x2 480
         Task(WIDE, 7, "beat_egg", around(450, 240)),  # cut, and the mean lies inside
         Task(WIDE, 9, "add_salt", around(300, 240)),
-        Task(WIDE, 12, "sautu00e9_it", around(300, 240)),
-        Task(WIDE, 13, "sauté_it", around(300, 240), "A"),
-        Task(WIDE, 13, "sautu00e9_it"),
-        Task(WIDE, 30, "serve_omelette", around(50, 240)),
-        Task(WIDE, 33, "serve_omelette", around(300, 240)),
-        *(Task(WIDE, second, "serve_omellete", around(300, 240)) for second in range(40, 45)),
+        Task(WIDE, 12, "puru00e9e_it", around(300, 240)),
+        Task(WIDE, 13, "purée_it", around(300, 240), "A"),
+        Task(WIDE, 13, "puru00e9e_it"),
+        Task(WIDE, 30, "flip_pancake", around(50, 240)),
+        Task(WIDE, 33, "flip_pancake", around(300, 240)),
+        *(Task(WIDE, second, "flip_pancakke", around(300, 240)) for second in range(40, 45)),
         Task(TALL, 1, "crack_egg", around(240, 560), "A"),  # below 480, and in its frame
         Task(TALL, 2, "crack_egg", around(400, 100)),  # ends at its frame's right side
     ],

@@ -60,8 +60,7 @@ def test_every_planted_defect_is_counted(publish):
 
 def test_the_official_counts_are_those_of_the_defect_table(official_files):
     files = official_files
-    defects = find_defects(files)
-    found = counts_of(defects)
+    found = counts_of(find_defects(files))
     newer = "id2xy_box_new_s.json"
     assert (found["inverted_box"][RELEASED], found["inverted_box"][newer]) == (18, 61)
     # Of 2,111 and 2,592 boxes with y2 > 480, 4 and 5 are in the frame of the portrait video.
@@ -95,12 +94,9 @@ def test_the_official_counts_are_those_of_the_defect_table(official_files):
     assert found["single_segment_action"][GROUND] == 317
     absent = {"unordered_segment", "overlapping_segments", "steps_differ", "sizes_differ"}
     assert set(CODES) - set(found) == absent
-    pairs = " ".join(d.where for d in defects if d.code == "near_duplicate_names")
     means = mean_clicks(files)
     assert len(means) == 26_987
     assert len({mean.frame for mean in means if mean.was_clicked}) == 21_719
-    for typo in ("serve omellete", "appy oil", "add tomatos", "add herbes", "scrambled eggs"):
-        assert typo in pairs
 
 
 def test_defects_that_the_public_files_do_not_have_are_found_too(tmp_path):
@@ -149,7 +145,7 @@ def test_means_of_both_batches_are_in_pixels_of_the_stretched_frame(publish):
     assert means[(WIDE, 3), "crack egg"].point_px == pytest.approx((560, 300))
     assert means[(WIDE, 2), "crack egg"].point_px == pytest.approx((200, 200))
     assert means[(TALL, 1), "crack egg"].point_px == pytest.approx((240, 560))
-    assert means[(WIDE, 12), "sauté it"].label == "sautu00e9_it"
+    assert means[(WIDE, 12), "purée it"].label == "puru00e9e_it"
 
 
 def test_without_sizes_batch_a_has_no_means(publish):
@@ -184,7 +180,7 @@ def test_a_plural_is_told_from_another_word():
     assert not is_plural("eat egg", "beat egg")
 
 
-words = st.lists(st.sampled_from(["egg", "eggs", "cut", "omelette", "omellete"]), max_size=3)
+words = st.lists(st.sampled_from(["egg", "eggs", "cut", "pancake", "pancakke"]), max_size=3)
 
 
 @given(st.sets(words.map(" ".join), max_size=6))
@@ -196,7 +192,7 @@ def test_pairs_of_names_do_not_depend_on_the_order_of_the_names(names):
 
 
 def test_letters_spelt_as_codes_and_in_two_parts_are_mended_and_nothing_else():
-    assert mended("sautu00e9 it") == mended("saute\u0301 it") == "saut\u00e9 it"
+    assert mended("puru00e9e it") == mended("pure\u0301e it") == "pur\u00e9e it"
     assert mended("crack egg u00") == "crack egg u00"
 
 

@@ -59,11 +59,19 @@ def test_the_same_files_give_the_same_bytes(publish, imported, tmp_path):
     assert content(tmp_path / "again") == content(imported)
 
 
+def test_the_repaired_release_is_derived_again_from_the_tables(imported):
+    again = repaired_release(read_imported(imported), "GoundingYouTubeBox").release
+    stored = read_release(imported / "repaired")
+    for name in ("actions", "boxes", "rules", "left_out", "settings"):
+        assert getattr(again, name) == getattr(stored, name)
+    assert sorted(again.frames, key=lambda f: (f.clip_id, f.second)) == list(stored.frames)
+
+
 def test_every_repair_and_every_defect_is_a_row(imported):
     repairs = tables.read_rows(imported / "reports/repairs.parquet", REPAIRS, REPAIRS_OPTIONAL)
     columns = ("clip_id", "second", "rule", "is_estimated")
     assert [tuple(row[name] for name in columns) for row in repairs] == [
-        ("landscape_1_12000-14000_sauté-it", 12, "unicode", False),
+        ("landscape_1_12000-14000_purée-it", 12, "unicode", False),
         ("landscape_1_2000-6000_crack-egg", 3, "side_cut", True),
         ("landscape_1_2000-6000_crack-egg", 5, "other_step", False),
         ("landscape_1_5000-8000_beat-egg", 5, "clipped", False),

@@ -54,7 +54,7 @@ def test_each_box_is_flagged_with_its_rules(repaired):
         ("beat egg", 6): "side_cut+inverted",
         ("beat egg", 7): "side_cut",
         ("add salt", 9): "zero_length",
-        ("sauté it", 12): "unicode",
+        ("purée it", 12): "unicode",
     }
     assert len(rules) == 17
 
@@ -62,7 +62,7 @@ def test_each_box_is_flagged_with_its_rules(repaired):
 def test_repaired_boxes_are_those_that_the_clicks_give(repaired):
     """The generator knows the clicks; they are symmetric, so that estimates are exact."""
     tasks = {
-        (t.video_id, t.step.replace("sautu00e9", "sauté").replace("_", " "), t.second): t
+        (t.video_id, t.step.replace("puru00e9e", "purée").replace("_", " "), t.second): t
         for t in SOURCE.tasks
         if t.clicks
     }
@@ -116,7 +116,7 @@ def test_frames_without_a_box_say_why(repaired):
         (WIDE, "crack egg", 4): TOO_FEW,
         (WIDE, "crack egg", 5): TAKEN,
         **{(WIDE, "crack eggs", second): NOT_ANNOTATED for second in (20, 21, 22)},
-        **{(WIDE, "serve omelette", second): NOT_ANNOTATED for second in (31, 32)},
+        **{(WIDE, "flip pancake", second): NOT_ANNOTATED for second in (31, 32)},
     }
     assert repaired.release.left_out == {}
 
@@ -151,10 +151,10 @@ def test_without_batches_cut_boxes_are_left_out_and_the_others_stay(publish):
 
 def test_of_two_rows_on_one_step_the_one_that_fits_the_box_is_its_mean(publish):
     tasks = [
-        Task(WIDE, 2, "sauté_it", around(500, 240), "A"),
-        Task(WIDE, 2, "sautu00e9_it", around(200, 100, n=1)),
+        Task(WIDE, 2, "purée_it", around(500, 240), "A"),
+        Task(WIDE, 2, "puru00e9e_it", around(200, 100, n=1)),
     ]
-    source = Source({WIDE: (1280, 720)}, {WIDE: [(2, 2, "sauté_it")]}, tasks)
+    source = Source({WIDE: (1280, 720)}, {WIDE: [(2, 2, "purée_it")]}, tasks)
     repair = repaired_release(read_folder(publish(source)), RELEASED).repairs[0]
     assert repair.mean_px == pytest.approx((500, 240))
     assert repair.rules == ("side_cut", "zero_length")
