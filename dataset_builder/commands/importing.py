@@ -19,6 +19,7 @@ from dataset_builder.importers.clip_csv import write_clip_csv
 from dataset_builder.importers.cvat import read_cvat_answers, read_cvat_clips
 from dataset_builder.importers.found_answers import FoundAnswers, clips_of_csv, snapshot_parts
 from dataset_builder.importers.found_clips import FoundClips
+from dataset_builder.importers.grounding_youtube_clips import read_grounding_youtube_clips
 from dataset_builder.importers.label_studio import (
     read_label_studio_answers,
     read_label_studio_clips,
@@ -133,6 +134,14 @@ def mining_youtube(
 def activitynet(*, source: Path, out: Path, subset: str | None, force: bool, as_json: bool) -> None:
     """Read ActivityNet's JSON."""
     _write(read_activitynet(source, subset), out, force=force, as_json=as_json)
+
+
+@import_clips.command("grounding-youtube")
+@click.argument("source", type=FILE)
+@_writes_clips
+def grounding_youtube(*, source: Path, out: Path, force: bool, as_json: bool) -> None:
+    """Read one of GroundingYouTube's files of segments, such as seg.json."""
+    _write(read_grounding_youtube_clips(source), out, force=force, as_json=as_json)
 
 
 @import_clips.command("cvat")

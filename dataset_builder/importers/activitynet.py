@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from dataset_builder import json_fields, tables
-from dataset_builder.domain import Segment
+from dataset_builder.domain import Segment, check_video_id
 from dataset_builder.errors import InputError
 from dataset_builder.importers.found_clips import (
     FoundClip,
@@ -42,6 +42,7 @@ def read_activitynet(path: Path, subset: str | None = None) -> FoundClips:
         with refused_at(where, problems):
             subsets.add(_subset(entry))
             if subset in (None, _subset(entry)):
+                check_video_id(video_id)
                 clips += _clips_of(where, video_id, entry, problems)
     if subset is not None and subset not in subsets:
         raise InputError(f"{path}: has no subset {subset!r}, only {', '.join(sorted(subsets))}")

@@ -19,7 +19,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from dataset_builder.domain import Segment
+from dataset_builder.domain import Segment, check_video_id
 from dataset_builder.errors import InputError
 from dataset_builder.importers.csv_rows import Record, read_rows, text_of
 from dataset_builder.importers.found_clips import (
@@ -102,14 +102,17 @@ def read_mining_youtube(source: Path, classes: Classes | None = None) -> FoundCl
     unmapped: Counter[str] = Counter()
     found: list[FoundClip] = []
     for path in files_of(source, ".srt"):
-        for line, block in _blocks(path):
-            with refused_at(f"{path}:{line}", problems):
-                segment, label = _read_block(block)
-                name = label if classes is None else classes.of(label)
-                if name is None:
-                    unmapped[label] += 1
-                    raise InputError(f"label {label!r} is of no class; give it one (--overrides)")
-                found.append(found_clip(f"{path}:{line}", path.stem, segment, name))
+        blocks = list(_blocks(path))
+        with refused_at(f"{path}", problems):
+            check_video_id(path.stem)
+            for line, block in blocks:
+                with refused_at(f"{path}:{line}", problems):
+                    segment, label = _read_block(block)
+                    name = label if classes is None else classes.of(label)
+                    if name is None:
+                        unmapped[label] += 1
+                        raise InputError(f"label {label!r} is of no class; see --overrides")
+                    found.append(found_clip(f"{path}:{line}", path.stem, segment, name))
     clips = tuple(each_once(found, problems))
     labels = ", ".join(f"{label!r} ({n})" for label, n in unmapped.most_common())
     notes = (f"labels of no class: {labels}",) if labels else ()

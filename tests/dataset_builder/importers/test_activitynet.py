@@ -85,7 +85,7 @@ def test_a_bad_annotation_is_named_by_its_path_and_the_rest_goes_in(write, annot
         ("v1", 7, "database['v1']: should be an object, got 7"),
         ("v1", {}, "database['v1']: field 'annotations' must be list, got None"),
         ("v1", {"subset": 1, "annotations": []}, "field 'subset' must be str, got 1"),
-        ("a/b", {"annotations": [EGG]}, "video_id 'a/b' must be"),
+        ("a/b", {"annotations": [EGG, EGG]}, "video_id 'a/b' must be"),
     ],
 )
 def test_a_bad_video_is_named_and_the_rest_goes_in(write, video_id, entry, problem):

@@ -55,8 +55,7 @@ def test_labels_without_a_class_are_said_line_by_line_and_in_sum(srt, tmp_path):
     assert result.exit_code == 1
     assert json.loads(result.stdout) == {"clips": 1, "videos": 1, "actions": 1, "problems": 1}
     assert result.stderr == (
-        f"{srt}:5: label 'run' is of no class; give it one (--overrides)\n"
-        "labels of no class: 'run' (1)\n"
+        f"{srt}:5: label 'run' is of no class; see --overrides\nlabels of no class: 'run' (1)\n"
     )
     assert len(read_clip_csv(out).rows) == 1
 
