@@ -70,6 +70,18 @@ def stated_step(before: str, after: str) -> str:
     return STEPS[3 - first]
 
 
+def step_text(changes: Changes, step: VersionStep) -> str:
+    """Return in one sentence which step is needed and whether the versions make it."""
+    versions = f"{changes.before.version} -> {changes.after.version}"
+    if step.needed == "none":
+        return f"nothing differs that asks for another version; the versions are {versions}"
+    if step.is_enough:
+        return f"a {step.needed} step is needed, and {versions} is a {step.stated} one"
+    stated = {"": "which are not major.minor.patch", EARLIER: "which goes back"}
+    told = stated.get(step.stated, f"a step of {step.stated}")
+    return f"a {step.needed} step is needed, but the versions are {versions}, {told}"
+
+
 def _major(changes: Changes) -> Iterator[tuple[str, str]]:
     for name in _MAJOR_FIELDS:
         if name in changes.manifest:

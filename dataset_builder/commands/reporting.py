@@ -17,8 +17,12 @@ from dataset_builder.changes import (
     box_ious,
     compare_releases,
 )
-from dataset_builder.commands.options import FOLDER
-from dataset_builder.version_steps import VersionStep, version_step
+from dataset_builder.commands.options import FOLDER, NEW
+from dataset_builder.errors import OutputError
+from dataset_builder.report.page import write_page
+from dataset_builder.report.pictures import Pictures, StoredPictures, VideoPictures
+from dataset_builder.verify import verify_release
+from dataset_builder.version_steps import VersionStep, step_text, version_step
 
 
 @click.command()
@@ -36,6 +40,42 @@ def diff(*, before: Path, after: Path, as_json: bool) -> None:
         click.echo(json.dumps(_changes_json(changes, step)))
     else:
         _echo_changes(changes, step)
+
+
+@click.command()
+@click.argument("release", type=FOLDER)
+@click.argument("out", type=NEW)
+@click.option("--frames", type=FOLDER, help="Frame store that cut-frames wrote, for pictures.")
+@click.option("--videos", type=FOLDER, help="Videos, to read the pictures from instead.")
+@click.option("--parent", type=FOLDER, help="The release before, to tell what has changed since.")
+@click.option("--force", is_flag=True, help="Replace OUT where it exists.")
+def report(
+    *,
+    release: Path,
+    out: Path,
+    frames: Path | None,
+    videos: Path | None,
+    parent: Path | None,
+    force: bool,
+) -> None:
+    """Write a page about a RELEASE as one HTML file OUT that opens without network.
+
+    It also shows what `verify` finds; the exit code does not depend on it.
+    """
+    if frames and videos:
+        raise click.UsageError("pictures come from --frames or from --videos, not from both")
+    if out.exists() and not force:
+        raise OutputError(f"{out}: exists already; choose another place or pass --force")
+    outcome = verify_release(release)
+    pictures: Pictures | None = None
+    if outcome.release and frames:
+        pictures = StoredPictures(frames, outcome.release)
+    elif outcome.release and videos:
+        pictures = VideoPictures(videos, outcome.release)
+    changes = compare_releases(parent, release) if parent else None
+    write_page(out, outcome, pictures=pictures, changes=changes)
+    found = f", {len(outcome.findings):,} findings" if outcome.findings else ""
+    click.echo(f"{out}: {out.stat().st_size / 1e6:.1f} MB{found}")
 
 
 def _echo_changes(changes: Changes, step: VersionStep) -> None:
@@ -60,18 +100,6 @@ def _echo_changes(changes: Changes, step: VersionStep) -> None:
     for reason_step, text in step.reasons:
         click.echo(text if reason_step == "none" else f"{reason_step}: {text}")
     click.echo(step_text(changes, step))
-
-
-def step_text(changes: Changes, step: VersionStep) -> str:
-    """Return in one sentence which step is needed and whether the versions make it."""
-    versions = f"{changes.before.version} -> {changes.after.version}"
-    if step.needed == "none":
-        return f"nothing differs that asks for another version; the versions are {versions}"
-    if step.is_enough:
-        return f"a {step.needed} step is needed, and {versions} is one of {step.stated}"
-    stated = {"": "which are not major.minor.patch", "earlier": "which goes back"}
-    told = stated.get(step.stated, f"a step of {step.stated}")
-    return f"a {step.needed} step is needed, but the versions are {versions}, {told}"
 
 
 def _changes_json(changes: Changes, step: VersionStep) -> dict[str, Any]:
@@ -115,4 +143,4 @@ def _pairs(values: Any) -> dict[str, list[Any]]:
     return {name: list(pair) for name, pair in values.items()}
 
 
-COMMANDS = (diff,)
+COMMANDS = (diff, report)
