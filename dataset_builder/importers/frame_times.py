@@ -6,7 +6,6 @@ after `s`: at 30000/1001 a second, second 2 is frame 60, which begins at 2.002 s
 
 from __future__ import annotations
 
-import math
 from fractions import Fraction
 
 from dataset_builder.domain import Segment
@@ -18,8 +17,11 @@ def second_of(frame: int, fps: Fraction) -> int | None:
     >>> [second_of(frame, Fraction(30000, 1001)) for frame in (0, 29, 30, 60, 509, 510)]
     [0, None, 1, 2, 17, None]
     """
-    for second in (math.floor(frame / fps), math.ceil(frame / fps)):
-        if math.ceil(second * fps - Fraction(1, 2)) == frame:
+    # In whole numbers: fractions take twenty times as long, and files hold many thousand frames.
+    frames, seconds = fps.numerator, fps.denominator
+    before = frame * seconds // frames
+    for second in (before, before + 1):
+        if -((seconds - 2 * second * frames) // (2 * seconds)) == frame:
             return second
     return None
 
