@@ -35,6 +35,23 @@ def test_without_a_licence_the_card_says_what_to_do(release):
     assert not any(line.startswith("license") for line in front_matter(card))
 
 
+@pytest.mark.parametrize("gap", GAP_RULES)
+@pytest.mark.parametrize(("mode", "rule"), [("paper", "union_margin"), ("robust", "robust_union")])
+def test_the_card_tells_the_rules_of_its_own_mode_and_gaps(release, mode, rule, gap):
+    settings = BuildSettings(mode=mode, tube_gap=gap).to_mapping()
+    card = dataset_card(replace(release, settings=settings))
+    assert f"ox (`{rule}`)" in card
+    assert ("min_p_visible`; else" in card) == (mode == "robust")
+    assert f'(`tube_gap = "{gap}"`)' in card
+    assert ("filled_seconds" in card) == (gap == "filled_linearly")
+
+
+def test_the_card_tells_how_far_people_agree_where_there_are_answers(release):
+    share = release.agreement["share_unimodal"]
+    assert f"| `share_unimodal` | {share} |" in dataset_card(release)
+    assert "## Agreement" not in dataset_card(replace(release, agreement={}))
+
+
 @pytest.mark.parametrize(
     ("licence", "expected"),
     [

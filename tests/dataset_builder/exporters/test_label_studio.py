@@ -54,6 +54,14 @@ def test_a_range_holds_its_clip_and_less_than_a_frame_more(full_release, start, 
     assert end_s - 1 / FRAMES_PER_S - 2e-6 < segment.end_s - 1e-6 <= end_s
 
 
+def test_a_clip_that_ends_with_a_frame_takes_no_other_one_in(full_release):
+    # 0.28 * 25 is 7.000000000000001 in floating point.
+    clip = replace(full_release.clips[0], segment=Segment(0, 0.28))
+    tasks = video_tasks(replace(full_release, clips=(clip,), tubes=()))
+    ((_, region),) = regions(tasks, "timelinelabels")
+    assert region["value"]["ranges"] == [{"start": 1, "end": 7}]
+
+
 def shown(sequence, frame):
     """Whether Label Studio shows a rectangle at a frame: the last keyframe up to there says."""
     before = [keyframe for keyframe in sequence if keyframe["frame"] < frame]
