@@ -142,15 +142,19 @@ def _rules(release: Release) -> str:
         f"| `{name}` | `{json.dumps(value)}` |" for name, value in sorted(release.settings.items())
     )
     gap = str(release.settings.get("tube_gap", "unlabelled"))
-    robust = _ROBUST if release.settings.get("mode") == "robust" else ""
+    is_robust = release.settings.get("mode") == "robust"
+    robust = _ROBUST if is_robust else ""
+    and_visible = " and `p_visible` is at least `min_p_visible`" if is_robust else ""
+    or_probably = ", `probably_not_visible`" if is_robust else ""
     return f"""## How it was made
 
 Made by {release.made_with} from snapshot `{release.snapshot.get("snapshot_id", "")}`
 (`{release.snapshot.get("digest", "")}`). The same snapshot and settings give the same bytes.
 
 - Clicks are rounded to 1e-6, and everything is derived from the rounded ones.
-- A frame has a box when at least `min_clicks` people clicked; else `reason` says `unanswered`,
-  `not_visible` (nobody who answered clicked) or `too_few_clicks`.
+- A frame has a box when at least `min_clicks` people clicked{and_visible}; else `reason` says
+  `unanswered`, `not_visible` (nobody who answered clicked){or_probably} or
+  `too_few_clicks`.
 - Box (`union_margin`): the union of the clicks, plus `margin_x` of the width and `margin_y` of the
   height, each side cut at its own end of the frame.
 {robust}- `mean` is the mean click; `spread` the mean distance of the clicks to it, as a
@@ -178,8 +182,8 @@ _ROBUST = """\
   `annotators.parquet`: how many times as far as the middle person's).
 - Box (`robust_union`, the one with `is_main`): the union of the clicks that lie near that point,
   plus `robust_margin` of the diagonal in both directions; the `union_margin` box stands beside it.
-- Frames with `p_visible` below `min_p_visible` have no box (`probably_not_visible`). The heatmap
-  weighs people by their scale, and its `sigma` is the frame's, from `sigma_floor` to `sigma_cap`.
+- The heatmap weighs people by their scale, and its `sigma` is the frame's, from `sigma_floor` to
+  `sigma_cap`.
 """
 _GAPS = {
     "unlabelled": "one a clip, its boxes in time order. A second without a box is\n"

@@ -6,6 +6,7 @@ import pytest
 
 from dataset_builder.build import build_release, write_built_release
 from dataset_builder.exporters.huggingface import dataset_card, write_huggingface
+from dataset_builder.fusion.tubes import GAP_RULES
 from dataset_builder.release import read_release
 from dataset_builder.settings import BuildSettings
 
