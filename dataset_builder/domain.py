@@ -113,8 +113,11 @@ def frame_seconds(segment: Segment) -> tuple[list[int], bool]:
     return [math.floor((segment.start_s + segment.end_s) / 2)], True
 
 
-VALID_VIDEO_ID = re.compile(r"[\w][\w.+-]{0,127}", re.ASCII)
-"""Ids end up in file names and URLs, so they hold letters, digits, '_', '.', '+', '-' only."""
+VALID_VIDEO_ID = re.compile(r"[\w-][\w.+-]{0,127}", re.ASCII)
+"""Ids end up in file names and URLs, so they hold letters, digits, '_', '.', '+', '-' only.
+
+They may begin with '-', as YouTube's may; in a path a folder stands before them.
+"""
 
 
 def check_video_id(video_id: str) -> str:
@@ -122,6 +125,6 @@ def check_video_id(video_id: str) -> str:
     if not VALID_VIDEO_ID.fullmatch(video_id):
         raise InputError(
             f"video_id {video_id!r} must be 1-128 letters, digits or _ . + - "
-            "and begin with a letter, digit or _; rename the video"
+            "and not begin with . or +; rename the video"
         )
     return video_id

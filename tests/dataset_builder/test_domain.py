@@ -74,14 +74,14 @@ def test_clips_of_one_video_differ_by_segment_and_action() -> None:
 
 
 @pytest.mark.parametrize(
-    "video_id", ["qeWv9YqBXAM", "-zmeFbD-gTY"[1:], "a.b+c_d", "_x", "9", "a" * 128]
+    "video_id", ["qeWv9YqBXAM", "-zmeFbD-gTY", "a.b+c_d", "_x", "9", "a" * 128]
 )
 def test_an_id_that_can_be_a_file_name_is_returned(video_id: str) -> None:
     assert check_video_id(video_id) == video_id
 
 
 @pytest.mark.parametrize(
-    "video_id", ["", "a/b", "a\\b", "..", ".x", "-x", "a b", "a\n", "é", "a" * 129]
+    "video_id", ["", "a/b", "a\\b", "..", ".x", "+x", "a b", "a\n", "é", "a" * 129]
 )
 def test_an_id_that_cannot_be_a_file_name_is_refused(video_id: str) -> None:
     with pytest.raises(InputError, match="rename the video"):

@@ -276,7 +276,7 @@ def test_a_record_that_makes_no_sense_is_named(
         cut_frames(video.path, store, "v1", [1])
 
 
-@pytest.mark.parametrize("video_id", ["", "a/b", "..", "-x", "ü"])
+@pytest.mark.parametrize("video_id", ["", "a/b", "..", "+x", "ü"])
 def test_an_id_that_cannot_be_a_file_name_is_refused(
     video_id: str, video: Any, store: Path
 ) -> None:
