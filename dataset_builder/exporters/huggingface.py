@@ -180,8 +180,8 @@ _ROBUST = """\
 - Robust mode: people and frames are fitted together. `robust_x`, `robust_y` is the frame's point
   by `robust_rule`, `scale` how far one click lies from it, as a fraction of the diagonal (in
   `annotators.parquet`: how many times as far as the middle person's).
-- Box (`robust_union`, the one with `is_main`): the union of the clicks that lie near that point,
-  plus `robust_margin` of the diagonal in both directions; the `union_margin` box stands beside it.
+- Box (`robust_union`): the union of the clicks that lie near that point, plus `robust_margin` of
+  the diagonal in both directions; it is the main one, the `union_margin` box stands beside it.
 - The heatmap weighs people by their scale, and its `sigma` is the frame's, from `sigma_floor` to
   `sigma_cap`.
 """
