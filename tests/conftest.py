@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -43,6 +44,36 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=turn)
 
 
+NOT_NEEDED = (
+    # What playwright turns off: the last list alone counts.
+    "AimEnabled",
+    "AvoidCorsURLLoaderRestartOnRedirect",
+    "AvoidUnnecessaryBeforeUnloadCheckSync",
+    "DestroyProfileOnBrowserClose",
+    "HttpsFirstBalancedModeAutoEnable",
+    "HttpsUpgrades",
+    "LensOverlay",
+    "MediaRouter",
+    "NetworkTimeServiceQuerying",
+    "OptimizationHints",
+    "PaintHolding",
+    "PreconnectToSearch",
+    "ThirdPartyStoragePartitioning",
+    # The address bar's lists are pages of their own, loaded anew for every tab.
+    "WebUIOmniboxAimPopup",
+    "WebUIOmniboxPopup",
+)
+CHROMIUM_FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-dev-shm-usage",
+    f"--disable-features={','.join(NOT_NEEDED)}",
+]
 SHAPES = ((1280, 720), (640, 480), (720, 1280))
 PHRASES = ("crack egg", "pour oil", "sauté it", "flip pancake")
 
@@ -172,6 +203,57 @@ def snapshot_folder(tmp_path: Path) -> Path:
 def write_snapshot_folder() -> Callable[[Snapshot, Path], Path]:
     """Write a snapshot made in memory: `write_snapshot_folder(snapshot, path) -> path`."""
     return save_snapshot
+
+
+@pytest.fixture(scope="session")
+def browser_type_launch_args() -> dict[str, Any]:
+    """Drive the Chromium that is installed; playwright's own is never downloaded."""
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
+    if chromium is None:
+        reason = "no chromium on this machine (Debian: apt-get install chromium)"
+        if os.environ.get("CI") == "true":
+            pytest.fail(reason)
+        pytest.skip(reason)
+    return {"executable_path": chromium, "headless": True, "args": CHROMIUM_FLAGS}
+
+
+SCREENS = {"desktop": {"width": 1440, "height": 900}, "phone": {"width": 390, "height": 844}}
+AXE_RULES = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice")
+
+
+@pytest.fixture
+def problems_of_page(browser: Any) -> Callable[..., list[str]]:
+    """Open a page that should need no network, and return all that is wrong with it.
+
+    `problems_of_page(address, screen, scheme)`: what axe finds with everything unfolded, messages
+    of the console, requests for what is not in the file, and a page wider than the screen.
+    """
+
+    def look(address: str, screen: str, scheme: str) -> list[str]:
+        from axe_playwright_python.sync_playwright import Axe
+
+        page = browser.new_page(color_scheme=scheme, viewport=SCREENS[screen])
+        problems: list[str] = []
+        page.on("console", lambda message: problems.append(message.text))
+        page.on("pageerror", lambda error: problems.append(str(error)))
+        page.on(
+            "request", lambda r: None if r.url[:4] in ("file", "data") else problems.append(r.url)
+        )
+        page.goto(address)
+        page.evaluate("document.querySelectorAll('details').forEach((d) => (d.open = true))")
+        options = {"runOnly": list(AXE_RULES), "resultTypes": ["violations"]}
+        problems += [
+            f"{violation['id']}: {node['target']} {node['failureSummary']}"
+            for violation in Axe().run(page, options=options).response["violations"]
+            for node in violation["nodes"]
+        ]
+        width = page.evaluate("document.documentElement.scrollWidth")
+        if width > SCREENS[screen]["width"]:
+            problems.append(f"the page is {width} px wide")
+        page.close()
+        return problems
+
+    return look
 
 
 @pytest.fixture(autouse=True)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import itertools
 import math
 import os
-import shutil
 import signal
 import socket
 import sqlite3
@@ -34,36 +33,6 @@ from annot_server.audit import audit
 from annot_server.cli import main
 from annot_server.database import Database, open_engine
 
-NOT_NEEDED = (
-    # What playwright turns off: the last list alone counts.
-    "AimEnabled",
-    "AvoidCorsURLLoaderRestartOnRedirect",
-    "AvoidUnnecessaryBeforeUnloadCheckSync",
-    "DestroyProfileOnBrowserClose",
-    "HttpsFirstBalancedModeAutoEnable",
-    "HttpsUpgrades",
-    "LensOverlay",
-    "MediaRouter",
-    "NetworkTimeServiceQuerying",
-    "OptimizationHints",
-    "PaintHolding",
-    "PreconnectToSearch",
-    "ThirdPartyStoragePartitioning",
-    # The address bar's lists are pages of their own, loaded anew for every tab.
-    "WebUIOmniboxAimPopup",
-    "WebUIOmniboxPopup",
-)
-CHROMIUM_FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--disable-dev-shm-usage",
-    f"--disable-features={','.join(NOT_NEEDED)}",
-]
 SCENES = {
     # video: (width, height, seconds, action); the clips are handed out in this order
     "a_scene": (640, 360, 5, "stir soup"),
@@ -82,18 +51,6 @@ SAME_PLACE_PX, SAME_PLACE_MS = 6, 750  # a little more than the page asks for (R
 @pytest.fixture(scope="session", autouse=True)
 def _patience() -> None:
     expect.set_options(timeout=PATIENCE_MS)
-
-
-@pytest.fixture(scope="session")
-def browser_type_launch_args() -> dict[str, Any]:
-    """Drive the Chromium that is installed; playwright's own is never downloaded."""
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
-    if chromium is None:
-        reason = "no chromium on this machine (Debian: apt-get install chromium)"
-        if os.environ.get("CI") == "true":
-            pytest.fail(reason)
-        pytest.skip(reason)
-    return {"executable_path": chromium, "headless": True, "args": CHROMIUM_FLAGS}
 
 
 def run_command(name: str, *args: object) -> str:

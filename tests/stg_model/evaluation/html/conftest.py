@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -17,29 +15,6 @@ from stg_model.evaluation.comparison import Comparison, compare
 from stg_model.evaluation.html.systems import PageSystem, page_systems
 from stg_model.evaluation.intervals import IntervalSettings
 from stg_model.evaluation.truth import VideoTruth, read_truth
-
-CHROMIUM_FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--disable-dev-shm-usage",
-]
-
-
-@pytest.fixture(scope="session")
-def browser_type_launch_args():
-    """Drive the Chromium that is installed; playwright's own is never downloaded."""
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
-    if chromium is None:
-        reason = "no chromium on this machine (Debian: apt-get install chromium)"
-        if os.environ.get("CI") == "true":
-            pytest.fail(reason)
-        pytest.skip(reason)
-    return {"executable_path": chromium, "headless": True, "args": CHROMIUM_FLAGS}
 
 
 @dataclass(frozen=True)

@@ -6,15 +6,11 @@ import io
 
 import PIL.Image
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 
 from dataset_builder.report.pictures import small_jpeg
 from stg_model.evaluation.html.page import write_page
 
 pytestmark = pytest.mark.browser
-
-RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
-SCREENS = {"desktop": {"width": 1440, "height": 900}, "phone": {"width": 390, "height": 844}}
 
 
 class Red:
@@ -39,23 +35,10 @@ def address(compared, tmp_path):
 
 
 @pytest.mark.parametrize(("scheme", "screen"), [("light", "desktop"), ("dark", "phone")])
-def test_axe_and_the_page_s_own_policy_have_nothing_to_say(address, browser, screen, scheme):
-    page = browser.new_page(color_scheme=scheme, viewport=SCREENS[screen])
-    problems = []
-    page.on("console", lambda message: problems.append(message.text))
-    page.on("pageerror", lambda error: problems.append(str(error)))
-    page.on("request", lambda r: None if r.url[:4] in ("file", "data") else problems.append(r.url))
-    page.goto(address)
-    page.evaluate("document.querySelectorAll('details').forEach((d) => (d.open = true))")
-    found = Axe().run(page, options={"runOnly": RULES, "resultTypes": ["violations"]})
-    problems += [
-        f"{violation['id']}: {node['target']} {node['failureSummary']}"
-        for violation in found.response["violations"]
-        for node in violation["nodes"]
-    ]
-    assert problems == []
-    assert page.evaluate("document.documentElement.scrollWidth") <= SCREENS[screen]["width"]
-    page.close()
+def test_axe_and_the_page_s_own_policy_have_nothing_to_say(
+    address, problems_of_page, screen, scheme
+):
+    assert problems_of_page(address, screen, scheme) == []
 
 
 def test_a_heading_sorts_its_table_down_then_up(address, page):
