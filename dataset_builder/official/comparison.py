@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from dataset_builder.domain import frame_seconds
 from dataset_builder.geometry import Box, Point, box_iou
 from dataset_builder.importers.grounding_youtube_files import RawBox
 from dataset_builder.official.files import Files
@@ -43,6 +44,11 @@ def compare(files: Files, boxes: str, faithful: Release, repaired: Repaired) -> 
         "boxes": f"{boxes}.json",
         "releases": {"faithful": _size(faithful), REPAIRED: _size(repaired.release)},
         "rules": _rules(repaired.repairs),
+        "zero_length_clips": sorted(
+            clip.clip_id
+            for clip in repaired.release.clips
+            if len(frame_seconds(clip.segment)[0]) == 1
+        ),
         "combinations": dict(sorted(Counter(rule_name(r.rules) for r in repaired.repairs).items())),
         "mean_click_in_box": _mean_clicks(repaired.repairs),
         "centre_point": {

@@ -107,17 +107,32 @@ def mended(text: str) -> str:
     return unicodedata.normalize("NFC", letters)
 
 
-def native_sizes(files: Files) -> dict[str, Size]:
-    """Return the videos' own sizes, (width, height) in pixels; empty where `id2wh` is missing."""
-    return _sizes(files, "id2wh")
+def sizes_in(files: Files, name: str) -> dict[str, Size]:
+    """Return a file's sizes by video, (width, height) in pixels; empty where it is missing.
+
+    Raises:
+        InputError: a side is shorter than 1 pixel.
+    """
+    rows = files[name].rows if name in files else ()
+    for video_id, width, height in rows:
+        if width < 1 or height < 1:
+            raise InputError(
+                f"{name}.json: size of video {video_id!r} must be 1 pixel or more, "
+                f"got {width} x {height}"
+            )
+    return {video_id: (width, height) for video_id, width, height in rows}
+
+
+def size_file(files: Files) -> str | None:
+    """Return the file that tells the videos' sizes, or at least which of them are portrait."""
+    return next((name for name in ("id2wh", "id2wh_new") if name in files), None)
 
 
 def frame_sizes(files: Files) -> dict[str, Size]:
     """Return the size of each video's stretched frame; without a file of sizes it is empty."""
-    stretched = _sizes(files, "id2wh_new")
-    if stretched:
-        return stretched
-    return {v: PORTRAIT if h > w else LANDSCAPE for v, (w, h) in native_sizes(files).items()}
+    name = size_file(files)
+    found = sizes_in(files, name) if name else {}
+    return {v: PORTRAIT if height > width else LANDSCAPE for v, (width, height) in found.items()}
 
 
 def segments_of(files: Files, name: str) -> list[Segment]:
@@ -192,17 +207,6 @@ def holds(box: RawBox, point_px: tuple[float, float]) -> bool:
     return x1 <= x <= x2 and y1 <= y <= y2
 
 
-def _sizes(files: Files, name: str) -> dict[str, Size]:
-    rows = files[name].rows if name in files else ()
-    for video_id, width, height in rows:
-        if width < 1 or height < 1:
-            raise InputError(
-                f"{name}.json: size of video {video_id!r} must be 1 pixel or more, "
-                f"got {width} x {height}"
-            )
-    return {video_id: (width, height) for video_id, width, height in rows}
-
-
 def _means(files: Files, batch: str, name: str) -> Iterator[MeanClick]:
     if name not in files:
         return
@@ -227,6 +231,5 @@ def _scales(files: Files) -> Mapping[str, tuple[float, float]]:
     frames = frame_sizes(files)
     return {
         video_id: (frames[video_id][0] / width, frames[video_id][1] / height)
-        for video_id, (width, height) in native_sizes(files).items()
-        if video_id in frames
+        for video_id, (width, height) in sizes_in(files, "id2wh").items()
     }

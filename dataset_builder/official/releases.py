@@ -11,7 +11,7 @@ from pathlib import Path
 from dataset_builder.errors import InputError
 from dataset_builder.importers.grounding_youtube import read_official
 from dataset_builder.official.files import Files
-from dataset_builder.official.records import BOX_FILES, SEGMENT_FILES
+from dataset_builder.official.records import BOX_FILES, SEGMENT_FILES, size_file
 from dataset_builder.release import Release
 
 FAITHFUL_VERSION = "1.0.0"
@@ -52,6 +52,10 @@ def faithful_release(folder: Path, files: Files, boxes: str) -> Release:
         InputError: see `read_official`.
     """
     names = {"boxes": f"{boxes}.json", "segments": f"{segment_file(files)}.json"}
-    sizes = folder / "id2wh.json" if "id2wh" in files else None
-    found = read_official(folder / names["boxes"], folder / names["segments"], sizes)
+    sizes = size_file(files)
+    found = read_official(
+        folder / names["boxes"],
+        folder / names["segments"],
+        folder / f"{sizes}.json" if sizes else None,
+    )
     return replace(found, version=FAITHFUL_VERSION, settings={**found.settings, **names})

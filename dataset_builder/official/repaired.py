@@ -38,8 +38,9 @@ from dataset_builder.official.records import (
     fits,
     mean_clicks,
     mended,
-    native_sizes,
     segments_of,
+    size_file,
+    sizes_in,
     spaced,
 )
 from dataset_builder.official.releases import REPAIRED_VERSION, segment_file
@@ -72,8 +73,8 @@ def repaired_release(files: Files, boxes: str) -> Repaired:
     Raises:
         InputError: a file holds what no release can, such as a segment that ends before it begins.
     """
-    native = native_sizes(files)
-    sizes = Sizes(Path("id2wh.json") if native else None, native)
+    told = size_file(files)
+    sizes = Sizes(Path(f"{told}.json"), sizes_in(files, told)) if told else Sizes(None, {})
     segments = segment_file(files)
     left_out: Counter[str] = Counter()
     spans = [Span(s.video_id, s.first, s.last, s.step) for s in segments_of(files, segments)]
@@ -83,8 +84,9 @@ def repaired_release(files: Files, boxes: str) -> Repaired:
     repairs = tuple(sorted(found, key=lambda repair: repair.key))
     placed = {r.key: r.after for r in repairs if r.after is not None}
     left_out.update(r.reason for r in repairs if r.reason not in ("", TAKEN))
-    used = {"boxes": boxes, "segments": segments, "sizes": "id2wh"}
+    used = {"boxes": boxes, "segments": segments}
     used |= {"native_means": NATIVE_MEANS, "means": STRETCHED_MEANS}
+    used |= {"sizes": told} if told else {}
     settings = {
         "rule": REPAIRED,
         "run_gap_s": None,

@@ -12,10 +12,9 @@ from dataset_builder.official.records import (
     SEGMENT_FILES,
     Segment,
     boxes_of,
-    frame_sizes,
-    native_sizes,
     released_boxes,
     segments_of,
+    sizes_in,
 )
 
 
@@ -98,7 +97,7 @@ def _compare_steps(files: Files) -> Iterator[Found]:
 
 
 def _compare_sizes(files: Files) -> Iterator[Found]:
-    native, stretched = native_sizes(files), frame_sizes(files)
+    native, stretched = sizes_in(files, "id2wh"), sizes_in(files, "id2wh_new")
     for video_id, x, y in files["id2wh_reso"].rows:
         own, frame = native.get(video_id), stretched.get(video_id)
         expected = own and frame and (frame[0] / own[0], frame[1] / own[1])

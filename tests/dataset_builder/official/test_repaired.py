@@ -97,6 +97,16 @@ def test_where_the_file_names_no_steps_the_means_tell_whose_a_box_is(publish, bo
     assert (WIDE, "crack egg", 5) not in found
 
 
+@pytest.mark.parametrize("is_first", [True, False])
+def test_of_several_steps_that_fit_a_box_the_nearest_to_its_middle_has_it(publish, is_first):
+    tall = Task(WIDE, 4, "cut", [(300, 150), (300, 330), (300, 240)])
+    other = Task(WIDE, 4, "stir", around(300, 200, n=1))
+    tasks = [tall, other] if is_first else [other, tall]
+    source = Source({WIDE: (640, 480)}, {WIDE: [(3, 4, "cut"), (4, 5, "stir")]}, tasks)
+    release = repaired_release(read_folder(publish(source)), "id2xy_box_agree").release
+    assert set(by_step(release, release.boxes)) == {(WIDE, "cut", 4)}
+
+
 def test_a_box_of_a_step_that_no_clip_has_stays_with_every_clip_of_its_second(publish):
     folder = publish()
     path = folder / f"{RELEASED}.json"
@@ -160,6 +170,31 @@ def test_of_two_rows_on_one_step_the_one_that_fits_the_box_is_its_mean(publish):
     assert repair.rules == ("side_cut", "zero_length")
 
 
+def test_either_file_of_sizes_tells_which_videos_are_portrait(publish):
+    folder = publish()
+    (folder / "id2wh.json").unlink()
+    files = read_folder(folder)
+    for release in (
+        faithful_release(folder, files, RELEASED),
+        repaired_release(files, RELEASED).release,
+    ):
+        assert release.settings["native_sizes"] is False
+        assert {v.video_id: (v.width, v.height) for v in release.videos} == {
+            WIDE: (640, 480),
+            TALL: (480, 640),
+        }
+        boxes = by_step(release, release.boxes)
+        assert boxes[TALL, "crack egg", 2].x2 == 1
+
+
+def test_without_sizes_every_frame_is_landscape(publish):
+    files = read_folder(publish())
+    for name in ("id2wh", "id2wh_new"):
+        del files[name]
+    frames = repaired_release(files, RELEASED).release.frames
+    assert {(frame.width, frame.height) for frame in frames} == {(640, 480)}
+
+
 def test_a_box_outside_every_segment_is_counted(publish):
     source = Source({WIDE: (640, 480)}, {WIDE: [(2, 3, "cut")]},
                     [Task(WIDE, s, "cut", around(300, 240)) for s in (2, 3, 7)])  # fmt: skip
@@ -199,6 +234,7 @@ def test_the_report_counts_what_each_rule_did(publish):
     assert (before["hits"], before["of"]) == (15, 17)
     assert (after["hits"], after["of"]) == (17, 17)
     assert report["estimate_on_uncut_boxes"]["median_px"] == pytest.approx(0)
+    assert report["zero_length_clips"] == ["landscape_1_9000-10000_add-salt"]
     json.dumps(report, allow_nan=False)
     lines = list(text_of(report))
     assert any("mean click of its people" in line and "100.00%" in line for line in lines)
