@@ -135,7 +135,7 @@ def write_release_tables(folder: Path, release: Release) -> None:
     answers = sorted(release.answers, key=lambda a: (a.clip_id, a.second, a.annotator_id))
     boxes = box_rows(release.boxes, release.rules, release.beside)
     annotators = sorted(release.annotators, key=lambda a: a.annotator_id)
-    tubes = sorted(release.tubes, key=lambda t: t.tube_id)
+    tubes = sorted(release.tubes, key=lambda t: (t.clip_id, min(t.boxes, default=0), t.tube_id))
     tables.write_rows(folder / "data/frames.parquet", FRAMES, [frame_row(f) for f in frames])
     tables.write_rows(folder / "data/answers.parquet", ANSWERS, [answer_row(a) for a in answers])
     tables.write_rows(folder / "data/boxes.parquet", BOXES, boxes)

@@ -12,6 +12,7 @@ import pytest
 from dataset_builder import tables
 from dataset_builder.build import ASSISTED, build_release, release_pseudonym, write_built_release
 from dataset_builder.errors import InputError, OutputError
+from dataset_builder.fusion.tubes import tubes_of
 from dataset_builder.release import read_release
 from dataset_builder.settings import BuildSettings
 from dataset_builder.snapshot import answers_by_frame, read_snapshot
@@ -52,15 +53,62 @@ def test_building_twice_gives_the_same_bytes_elsewhere_and_in_another_time_zone(
     assert len(outs[0]) == 8 + 5 + 4
 
 
-def test_the_order_of_rows_in_memory_changes_no_byte(make_snapshot, tmp_path):
-    snapshot = make_snapshot()
+@pytest.mark.parametrize("mode", ["paper", "robust"])
+def test_the_order_of_rows_in_memory_changes_no_byte(make_snapshot, tmp_path, mode):
+    snapshot = make_snapshot(n_clips=12)
+    named = {**NAMED, "settings": BuildSettings(mode=mode)}
     shuffler = random.Random(0)
     names = ("videos", "actions", "clips", "frames", "answers")
     rows = {name: tuple(shuffler.sample(getattr(snapshot, name), len(getattr(snapshot, name))))
             for name in names}  # fmt: skip
-    one = write_built_release(tmp_path / "a", build_release(snapshot, **NAMED))
-    two = write_built_release(tmp_path / "b", build_release(replace(snapshot, **rows), **NAMED))
+    one = write_built_release(tmp_path / "a", build_release(snapshot, **named))
+    two = write_built_release(tmp_path / "b", build_release(replace(snapshot, **rows), **named))
     assert one == two
+
+
+def test_a_robust_release_reads_back_as_it_was_built(
+    make_snapshot, write_snapshot_folder, tmp_path
+):
+    settings = BuildSettings(mode="robust", tube_gap="filled_linearly")
+    folder = write_snapshot_folder(make_snapshot(n_clips=24), tmp_path / "snapshot")
+    release = build_release(read_snapshot(folder), settings=settings, **NAMED)
+    assert any(tube.filled_seconds for tube in release.tubes)
+    assert any(annotator.scale for annotator in release.annotators)
+    assert set(release.rules.values()) == {"robust_union"}
+    assert release.beside
+    digest = write_built_release(tmp_path / "release", release)
+    assert read_release(tmp_path / "release") == replace(release, digest=digest)
+
+
+def test_the_boxes_beside_the_robust_ones_are_those_of_paper_mode(make_snapshot):
+    snapshot = make_snapshot(n_clips=12)
+    paper = build_release(snapshot, **NAMED)
+    robust = build_release(snapshot, settings=BuildSettings(mode="robust"), **NAMED)
+    assert robust.beside == {(*key, "union_margin"): box for key, box in paper.boxes.items()}
+    assert not paper.beside
+
+
+def test_annotators_stand_under_the_pseudonyms_of_their_answers(make_snapshot):
+    release = build_release(make_snapshot(), **NAMED)
+    found = {a.annotator_id: (a.n_answers, a.n_clicks) for a in release.annotators}
+    assert found == {
+        name: (
+            sum(a.annotator_id == name for a in release.answers),
+            sum(a.annotator_id == name and a.point is not None for a in release.answers),
+        )
+        for name in {answer.annotator_id for answer in release.answers}
+    }
+
+
+@pytest.mark.parametrize("gap", ["unlabelled", "ends_the_tube", "filled_linearly"])
+def test_tubes_follow_the_gap_rule_that_the_manifest_names(make_snapshot, tmp_path, gap):
+    release = build_release(
+        make_snapshot(n_clips=12), settings=BuildSettings(tube_gap=gap), **NAMED
+    )
+    write_built_release(tmp_path / "release", release)
+    assert read_release(tmp_path / "release").tubes == tubes_of(release.boxes, gap)
+    manifest = tables.read_json(tmp_path / "release/manifest.json")
+    assert manifest["settings"]["tube_gap"] == gap
 
 
 def test_no_file_of_a_release_names_a_person_of_the_snapshot(make_snapshot, tmp_path):

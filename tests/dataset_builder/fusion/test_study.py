@@ -108,6 +108,18 @@ def test_the_study_has_every_crowd_and_method_with_an_interval_round_each_mean(f
         assert sum(value["mean"] for value in crowd["labels"].values()) == pytest.approx(1)
 
 
+def test_only_frames_with_two_targets_count_in_the_crowd_that_has_them(found):
+    shares = {name: crowd["labels"]["split"]["mean"] for name, crowd in found["crowds"].items()}
+    assert shares["two_targets"] > 0.5 > 5 * shares["careful"]
+
+
+def test_the_error_is_the_distance_to_the_nearest_target():
+    made = simulate(Crowd("x", slips=0, spammers=0, second_targets=1.0), 3, rng())
+    made.targets_ft2[:] = [[0.1, 0.1], [0.5, 0.4]]
+    points = np.array([[0.1, 0.1], [0.5, 0.45], [np.nan, np.nan]])
+    assert study._errors(points, made) == pytest.approx([0, 0.05, np.nan], nan_ok=True)
+
+
 def test_the_reference_differs_from_itself_by_nothing(found):
     for crowd in found["crowds"].values():
         assert crowd["methods"]["student_t"]["p90_less_reference"] == {
