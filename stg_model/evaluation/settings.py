@@ -41,6 +41,13 @@ CHOICES = {
 }
 """The names of each rule, the default first."""
 
+RULES_VERSION = 2
+"""Rises when a repair changes what a rule's name stands for, so that the digest tells them apart.
+
+It covers what has no name of its own too: see "What the digest covers" in `docs/evaluation.md`."""
+
+LARGEST_MASK_GRID = 1000
+
 
 @dataclass(frozen=True, slots=True)
 class EvaluationSettings:
@@ -59,6 +66,7 @@ class EvaluationSettings:
             box where it has no heatmap.
         mask_threshold: the mask holds the places whose heat, scaled to 0..1 within the frame, is at
             least this (R26: never tuned on the scored videos).
+        mask_grid: cells of the long side of the grid on which a mask is taken.
         iou_comparison: a prediction is right when its IoU is `>` (or `>=`) the threshold (R24).
         detection_matching: `best_then_unused` (Pascal VOC): a detection takes the truth that it
             overlaps most and is wrong when that is taken; `best_unused` (COCO, ACT): it takes the
@@ -87,6 +95,7 @@ class EvaluationSettings:
         query_tube: the answer to "where is this action?" is the tube with the highest score.
         query_span: vIoU divides by the seconds of the hull of both spans (R25).
         query_iou_thresholds: the R of vIoU@R, rising.
+        rules_version: `RULES_VERSION`, of the program that scores.
     """
 
     clips: str = "benchmark"
@@ -98,6 +107,7 @@ class EvaluationSettings:
     shared_seconds: str = "either_action"
     region: str = "box"
     mask_threshold: float = 0.5
+    mask_grid: int = 160
     iou_comparison: str = ">"
     detection_matching: str = "best_then_unused"
     average_precision: str = "envelope"
@@ -118,24 +128,27 @@ class EvaluationSettings:
     query_tube: str = "best_score"
     query_span: str = "hull"
     query_iou_thresholds: tuple[float, ...] = (0.3, 0.5)
+    rules_version: int = RULES_VERSION
 
     def __post_init__(self) -> None:
-        """Refuse a name that no rule has and a number out of range."""
+        """Refuse a name that no rule has, a number out of range, and other versions' rules."""
+        if self.rules_version != RULES_VERSION:
+            raise InputError(
+                f"made by another version of the rules (rules_version {self.rules_version!r}, "
+                f"this program has {RULES_VERSION}); evaluate again"
+            )
         for name, names in CHOICES.items():
             value = getattr(self, name)
             if value not in names:
                 raise InputError(
                     f"evaluation setting {name} must be one of {', '.join(names)}, got {value!r}"
                 )
-        for name in ("mask_threshold", "frame_iou_threshold"):
-            _check_share(name, getattr(self, name))
+        _check_share("mask_threshold", self.mask_threshold)
+        _check_thresholds("frame_iou_threshold", (self.frame_iou_threshold,), self.iou_comparison)
         for name in ("tube_iou_thresholds", "query_iou_thresholds"):
-            _check_thresholds(name, getattr(self, name))
-        gap = self.tube_gap_s
-        if not isinstance(gap, int) or isinstance(gap, bool) or gap < 0:
-            raise InputError(
-                f"evaluation setting tube_gap_s must be a whole number from 0, got {gap!r}"
-            )
+            _check_thresholds(name, getattr(self, name), self.iou_comparison)
+        _check_whole("tube_gap_s", self.tube_gap_s, 0)
+        _check_whole("mask_grid", self.mask_grid, 1, LARGEST_MASK_GRID)
 
     @property
     def digest(self) -> str:
@@ -150,7 +163,7 @@ def settings_from(changes: Sequence[str], **named: object) -> EvaluationSettings
     (0.2, 0.5)
 
     Raises:
-        InputError: no such setting, no such value.
+        InputError: no such setting, no such value, or two values for one setting.
     """
     known = {f.name: f.default for f in fields(EvaluationSettings)}
     chosen: dict[str, object] = dict(named)
@@ -161,9 +174,11 @@ def settings_from(changes: Sequence[str], **named: object) -> EvaluationSettings
                 f"{change!r}: a rule is name=value, with a name of {', '.join(sorted(known))}"
             )
         try:
-            chosen[name] = _parse(text, known[name])
+            value = _parse(text, known[name])
         except ValueError as error:
             raise InputError(f"evaluation setting {name}: {text!r} is no number") from error
+        if chosen.setdefault(name, value) != value:
+            raise InputError(f"{name} is asked for as {chosen[name]} and as {text}; choose one")
     return EvaluationSettings(**chosen)  # type: ignore[arg-type]
 
 
@@ -176,15 +191,37 @@ def _parse(text: str, default: object) -> object:
     return text
 
 
+def _check_whole(name: str, value: int, least: int, largest: float = math.inf) -> None:
+    if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= largest:
+        limits = f"from {least}" + (f" to {largest}" if math.isfinite(largest) else "")
+        raise InputError(
+            f"evaluation setting {name} must be a whole number {limits}, got {value!r:.40}"
+        )
+
+
 def _check_share(name: str, value: float) -> None:
-    if not (isinstance(value, float) and 0 <= value < 1):
-        raise InputError(f"evaluation setting {name} must be at least 0 and below 1, got {value!r}")
+    # -0.0 equals 0 and has another digest.
+    if not (isinstance(value, float) and 0 <= value < 1 and math.copysign(1, value) > 0):
+        raise InputError(
+            f"evaluation setting {name} must be at least 0 and below 1, got {value!r:.40}"
+        )
 
 
-def _check_thresholds(name: str, values: tuple[float, ...]) -> None:
-    if not isinstance(values, tuple) or not values or list(values) != sorted(set(values)):
-        raise InputError(f"evaluation setting {name} must be rising numbers, got {values!r}")
+def _check_thresholds(name: str, values: tuple[float, ...], iou_comparison: str) -> None:
+    """Refuse IoUs that do not rise, that a metric's name cannot hold, or that all boxes reach."""
+    if not isinstance(values, tuple) or not values:
+        raise InputError(f"evaluation setting {name} must be rising numbers, got {values!r:.40}")
     for value in values:
-        if not math.isfinite(value):
-            raise InputError(f"evaluation setting {name} must be finite, got {value!r}")
         _check_share(name, value)
+        if float(f"{value:g}") != value:
+            raise InputError(
+                f"evaluation setting {name} must be of six digits at most, as it stands in the "
+                f"names of metrics, got {value!r}"
+            )
+    if list(values) != sorted(set(values)):
+        raise InputError(f"evaluation setting {name} must be rising numbers, got {values!r}")
+    if values[0] == 0 and iou_comparison == ">=":
+        raise InputError(
+            f"evaluation setting {name} must be above 0 with iou_comparison >=: every box, and "
+            "none at all, has an IoU of 0 or more"
+        )
