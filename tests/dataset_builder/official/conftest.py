@@ -195,7 +195,7 @@ SOURCE = Source(
         Task(WIDE, 13, "puru00e9e_it"),
         Task(WIDE, 30, "flip_pancake", around(50, 240)),
         Task(WIDE, 33, "flip_pancake", around(300, 240)),
-        *(Task(WIDE, second, "flip_pancakke", around(300, 240)) for second in range(40, 45)),
+        *(Task(WIDE, second, "flip_pancakke", around(300, 240)) for second in range(40, 44)),
         Task(TALL, 1, "crack_egg", around(240, 560), "A"),  # below 480, and in its frame
         Task(TALL, 2, "crack_egg", around(400, 100)),  # ends at its frame's right side
     ],

@@ -50,7 +50,7 @@ def test_every_planted_defect_is_counted(publish):
         "label_overwritten": {GROUND: 1},
         "segment_without_box": {SEG: 1},
         "segment_with_one_box": {SEG: 1, GROUND: 1},
-        "segment_not_covered": {SEG: 2, GROUND: 2, SHORT: 2},
+        "segment_not_covered": {SEG: 3, GROUND: 2, SHORT: 2},
         "gap_in_segment": {SEG: 2, GROUND: 2, SHORT: 2},
         "plural_names": {SEG: 1},
         "near_duplicate_names": {SEG: 2, GROUND: 1, SHORT: 1},
