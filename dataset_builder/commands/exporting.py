@@ -35,6 +35,8 @@ PICTURE_EXPORTS: Mapping[str, Callable[[Release, Path, Path], None]] = {
     "webdataset": write_webdataset,
 }
 """Formats that hold pictures when they are given a frame store."""
+MOST_NAMES = 8
+"""More files than these are counted, not named."""
 
 
 @click.command()
@@ -61,7 +63,8 @@ def export(*, release: Path, out: Path, format_name: str, store: Path | None, fo
         else:
             PICTURE_EXPORTS[format_name](content, folder, store)
         names = sorted(path.name for path in folder.iterdir())
-    click.echo(f"{out}: {', '.join(names)}")
+    few = ", ".join(names) if len(names) <= MOST_NAMES else f"{len(names):,} files"
+    click.echo(f"{out}: {few}")
 
 
 @click.command("contact-sheet")

@@ -5,8 +5,8 @@
 Frame n is second n: make the CVAT task of the video's pictures at one a second, from second 0 on.
 CVAT draws boxes between the ones that it is given, so that each second has one of its own, and one
 with `outside="1"` stands where the tube has a gap and after its end. The label is the action's
-phrase; coordinates are pixels of `original_size`, the video as displayed, with two decimals.
-Videos without a tube have a file without tracks.
+phrase, and a file lists those of its video's clips; coordinates are pixels of `original_size`, the
+video as displayed, with two decimals. Videos without a tube have a file without tracks.
 """
 
 from __future__ import annotations
@@ -31,14 +31,18 @@ def cvat_files(release: Release) -> dict[str, str]:
     """Return the text of each file by its name."""
     clips = {clip.clip_id: clip for clip in release.clips}
     phrases = {action.action_id: action.description for action in release.actions}
+    labels: dict[str, set[str]] = {video.video_id: set() for video in release.videos}
+    for clip in release.clips:
+        labels[clip.video_id].add(phrases[clip.action_id])
     tubes: dict[str, list[tuple[str, Tube]]] = {video.video_id: [] for video in release.videos}
     with_boxes = (tube for tube in release.tubes if tube.boxes)
     for tube in sorted(with_boxes, key=lambda tube: tube.tube_id):
         clip = clips[tube.clip_id]
         tubes[clip.video_id].append((phrases[clip.action_id], tube))
-    labels = sorted(set(phrases.values()))
     return {
-        f"{video.video_id}.xml": _document(release, video, tubes[video.video_id], labels)
+        f"{video.video_id}.xml": _document(
+            release, video, tubes[video.video_id], sorted(labels[video.video_id])
+        )
         for video in release.videos
     }
 

@@ -86,12 +86,17 @@ def test_a_tube_beyond_the_stated_duration_lengthens_the_task(full_release):
     assert root.findtext("meta/task/size") == "41"
 
 
-def test_labels_name_every_action_once(full_release):
+def test_labels_name_the_actions_of_the_video_s_clips_once(full_release):
     odd, *others = full_release.actions
     release = replace(full_release, actions=(replace(odd, description='<"&">'), *others))
-    root = parsed(release)["video0.xml"]
-    names = [label.findtext("name") for label in root.iter("label")]
-    assert names == sorted(action.description for action in release.actions)
+    phrases = {action.action_id: action.description for action in release.actions}
+    first = [clip for clip in release.clips if clip.video_id == "video0"][:2]
+    others = [clip for clip in release.clips if clip.video_id != "video0"]
+    few = replace(release, clips=(*first, *others), tubes=())
+    names = [label.findtext("name") for label in parsed(few)["video0.xml"].iter("label")]
+    assert names == sorted({phrases[clip.action_id] for clip in first})
+    assert '<"&">' in names
+    assert len(names) == 2
 
 
 def test_a_video_without_tubes_is_a_file_without_tracks(full_release):
