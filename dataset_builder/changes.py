@@ -184,13 +184,23 @@ def compare(before: Content, after: Content) -> Changes:
     return Changes(before, after, found, settings, others)
 
 
+def moved_boxes(changes: Changes) -> dict[tuple[str, int], Box]:
+    """Return the old box of each frame whose main box moved, by clip and second, in order."""
+    table = changes.tables.get("boxes")
+    moved = [row for row in table.changed if row.key[2] == MAIN] if table else []
+    old = changes.before.tables["boxes"].rows if moved else {}
+    return {
+        (old[row.key]["clip_id"], old[row.key]["second"]): _box(old[row.key])
+        for row in moved
+        if not {"x1", "y1", "x2", "y2"}.isdisjoint(row.values)
+    }
+
+
 def box_ious(changes: Changes) -> list[float]:
     """Return the IoU of old and new for each main box that moved, in the order of frames."""
-    table = changes.tables.get("boxes")
-    moved = [row.key for row in table.changed if row.key[2] == MAIN] if table else []
-    sides = [content.tables["boxes"].rows for content in (changes.before, changes.after) if moved]
-    boxes = [[_box(rows[key]) for rows in sides] for key in moved]
-    return [box_iou(old, new) for old, new in boxes if old != new]
+    old = moved_boxes(changes)
+    new = changes.after.tables["boxes"].rows if old else {}
+    return [box_iou(box, _box(new[*key, MAIN])) for key, box in old.items()]
 
 
 def _box(row: tables.Row) -> Box:

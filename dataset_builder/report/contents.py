@@ -83,6 +83,10 @@ def _funnel(release: Release) -> list[tuple[str, tuple[Stage, ...]]]:
     counts = counts_of(release)
     n_given = counts["answers"] + sum(release.left_out.values())
     reasons = Counter(frame.reason for frame in release.frames if frame.reason)
+    answered = [
+        ("with an answer", counts["frames_answered"]),
+        ("with a click", counts["frames_clicked"]),
+    ]
     groups = [
         (
             "Answers",
@@ -97,8 +101,7 @@ def _funnel(release: Release) -> list[tuple[str, tuple[Stage, ...]]]:
             "Frames",
             [
                 ("all", counts["frames"]),
-                ("with an answer", counts["frames_answered"]),
-                ("with a click", counts["frames_clicked"]),
+                *(answered if release.answers else ()),
                 ("with a box", counts["boxes"]),
                 *((reason.replace("_", " "), -n) for reason, n in reasons.most_common()),
             ],
@@ -146,7 +149,7 @@ def _figures(release: Release) -> list[tuple[str, str]]:
         ("people", f"{len(release.annotators):,}"),
         (
             "tubes",
-            f"{len(tubes):,}, {_median(tubes)} seconds with a box in the middle one; {n_gaps:,} "
+            f"{len(tubes):,}, median {_median(tubes)} seconds with a box; {n_gaps:,} "
             f"with a gap, {n_filled:,} seconds filled",
         ),
     ]

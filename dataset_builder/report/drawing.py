@@ -7,7 +7,9 @@ from dataclasses import dataclass
 
 from dataset_builder.fusion.consensus import heatmap_weights, known_scales
 from dataset_builder.fusion.heatmap import adaptive_sigma, heatmap
+from dataset_builder.geometry import Box, Point
 from dataset_builder.release import Consensus, Release
+from dataset_builder.release_tables import FrameKey
 from dataset_builder.report.examples import FrameSet, TubeStrip
 from dataset_builder.report.gallery import Gallery, Rectangle, collect, drawing_shapes, rectangle
 from dataset_builder.report.overlays import heat_url
@@ -29,7 +31,8 @@ class Dot:
 class DrawnFrame:
     """A frame: its picture's id (or empty), heatmap (or empty), boxes, clicks, and what is known.
 
-    `beside` are boxes of other rules than the main one.
+    `other` is the second box of the frame's set, `rule` the main one's; `mean` is the mean click of
+    a frame whose clicks are not in the release.
     """
 
     action: str
@@ -40,8 +43,10 @@ class DrawnFrame:
     picture: str
     heat: str
     box: Rectangle | None
-    beside: tuple[Rectangle, ...]
+    other: Rectangle | None
+    rule: str
     clicks: tuple[Dot, ...]
+    mean: Dot | None
     found: Consensus
 
 
@@ -96,7 +101,10 @@ def draw(
     shapes = drawing_shapes(release.videos)
     gallery = collect(keys, shapes, source)
     frames = _Frames(release, shapes, gallery)
-    drawn = [DrawnSet(s.title, s.chosen, tuple(map(frames.frame, s.frames))) for s in sets]
+    drawn = [
+        DrawnSet(s.title, s.chosen, tuple(frames.frame(f, s.others) for f in s.frames))
+        for s in sets
+    ]
     return drawn, [frames.tube(strip) for strip in strips], gallery
 
 
@@ -113,17 +121,13 @@ class _Frames:
         self._scales = known_scales(release.annotators)
         is_built = release.derivation == "clicks"
         self._settings = read_settings(release.settings) if is_built else BuildSettings()
-        self._beside: dict[tuple[str, int], list[Rectangle]] = {}
-        for (clip_id, second, _), box in release.beside.items():
-            shape = shapes[self._clips[clip_id].video_id]
-            self._beside.setdefault((clip_id, second), []).append(rectangle(box, shape))
 
-    def frame(self, found: Consensus) -> DrawnFrame:
+    def frame(self, found: Consensus, others: Mapping[FrameKey, Box]) -> DrawnFrame:
         """Return the drawing of one frame."""
         clip, key = self._clips[found.clip_id], (found.clip_id, found.second)
         shape = self._shapes[clip.video_id]
         answers = self._answers.get(key, [])
-        box = self._release.boxes.get(key)
+        box, other = self._release.boxes.get(key), others.get(key)
         return DrawnFrame(
             self._names[clip.action_id],
             clip.video_id,
@@ -132,16 +136,10 @@ class _Frames:
             self._gallery.id_of((clip.video_id, found.second)),
             self._heat(found, answers, shape),
             rectangle(box, shape) if box else None,
-            tuple(self._beside.get(key, ())),
-            tuple(
-                Dot(
-                    round(a.point.x * shape[0], 1),
-                    round(a.point.y * shape[1], 1),
-                    a.prelabel_shown,
-                )
-                for a in answers
-                if a.point
-            ),
+            rectangle(other, shape) if other else None,
+            self._release.rules.get(key, ""),
+            tuple(_dot(a.point, shape, a.prelabel_shown) for a in answers if a.point),
+            _dot(found.mean, shape) if found.mean and not answers else None,
             found,
         )
 
@@ -185,3 +183,7 @@ class _Frames:
         grid = settings.grid_rows, settings.grid_cols
         size = found.width, found.height
         return heat_url(heatmap(clicks, size, grid=grid, sigma=sigma, weights=weights), shape)
+
+
+def _dot(point: Point, shape: tuple[int, int], is_assisted: bool = False) -> Dot:
+    return Dot(round(point.x * shape[0], 1), round(point.y * shape[1], 1), is_assisted)

@@ -82,9 +82,8 @@ def render(
     release = _drawable(outcome)
     places = frame_places(release)
     draws = VideoBootstrap([video.video_id for video in release.videos])
-    frames, tubes, gallery = draw(
-        release, frame_sets(release, places), tube_strips(release), pictures
-    )
+    sets = frame_sets(release, places, changes, has_pictures=pictures is not None)
+    frames, tubes, gallery = draw(release, sets, tube_strips(release), pictures)
     return fill(
         TEMPLATES / "release",
         "page.html",
@@ -132,7 +131,7 @@ def _findings(outcome: Verification) -> list[dict[str, Any]]:
 
 def _settings(release: Release) -> list[tuple[str, str, bool]]:
     """Return name, value, and whether it is the default of each build setting."""
-    usual = asdict(BuildSettings())
+    usual = asdict(BuildSettings()) if release.derivation == "clicks" else release.settings
     return [
         (name, json.dumps(value), usual.get(name) == value)
         for name, value in sorted(release.settings.items())
