@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from scipy.stats import chi2
+from scipy.special import gammaincinv
 
 from dataset_builder.fusion.agreement import RADIUS, largest_component
 from dataset_builder.fusion.answer_table import Clicks, Floats, sums
@@ -57,7 +57,7 @@ def reliability_weighted_means(clicks: Clicks) -> Floats:
     """
     n_people = clicks.n_annotators
     free_j = 2 * np.maximum(np.bincount(clicks.annotators_c, minlength=n_people), 1)
-    quantiles_j = chi2.ppf(_LOW_QUANTILE, free_j)
+    quantiles_j = 2 * gammaincinv(free_j / 2, _LOW_QUANTILE)  # of a chi-squared distribution
     points_f2 = means(clicks)
     for _ in range(_ROUNDS):
         offsets_c2 = clicks.places_c2 - points_f2[clicks.frames_c]

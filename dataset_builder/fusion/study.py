@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from scipy import stats
+from scipy.special import stdtrit
 
 from dataset_builder.fusion.agreement import LABELS, agreement_labels
 from dataset_builder.fusion.answer_table import Floats
@@ -52,7 +52,7 @@ def interval(values: Sequence[float]) -> dict[str, float]:
     """
     array = np.asarray(values, dtype=np.float64)
     mean = float(array.mean())
-    half = float(stats.t.ppf(0.975, len(array) - 1) * array.std(ddof=1) / np.sqrt(len(array)))
+    half = float(stdtrit(len(array) - 1, 0.975) * array.std(ddof=1) / np.sqrt(len(array)))
     return {"mean": round(mean, 6), "low": round(mean - half, 6), "high": round(mean + half, 6)}
 
 
