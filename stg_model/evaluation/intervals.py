@@ -24,6 +24,11 @@ from dataset_builder import console
 from dataset_builder.errors import InputError
 from stg_model.evaluation.measures import Floats, MeanOfMeasures, Measure
 
+METHOD = "percentile, shifted to the score"
+"""Stands beside the intervals in a report: other bootstrap intervals compare with none of these."""
+
+LARGEST_REPLICATES = 100_000
+
 CHUNK = 50
 """Replicates taken at once: bounds the memory of metrics that hold an array a replicate."""
 
@@ -45,23 +50,31 @@ class IntervalSettings:
     """How intervals are made.
 
     Attributes:
-        replicates: samples of videos to draw, 100 or more.
+        replicates: samples of videos to draw, 100 to `LARGEST_REPLICATES`.
         level: share of the replicates between the ends of an interval, within 0..1.
         seed: of the draws; equal seeds draw equal videos for every system.
+        method: `METHOD`, which has no alternative and stands there to be read.
     """
 
     replicates: int = 1000
     level: float = 0.95
     seed: int = 0
+    method: str = METHOD
 
     def __post_init__(self) -> None:
         """Refuse numbers that make no interval."""
         if self.replicates < 100:
             raise InputError(f"an interval needs 100 or more replicates, got {self.replicates}")
+        if self.replicates > LARGEST_REPLICATES:
+            raise InputError(
+                f"intervals take {LARGEST_REPLICATES:,} replicates at most, got {self.replicates}"
+            )
         if not 0 < self.level < 1:
             raise InputError(f"level of the intervals must lie within 0..1, got {self.level}")
         if self.seed < 0:
             raise InputError(f"seed of the intervals must be 0 or more, got {self.seed}")
+        if self.method != METHOD:
+            raise InputError(f"method of the intervals must be {METHOD!r}, got {self.method!r}")
 
 
 def bootstrap_weights(n_videos: int, settings: IntervalSettings) -> Floats:

@@ -236,6 +236,8 @@ def test_equal_systems_differ_significantly_about_as_often_as_the_level_says():
     ("changes", "words"),
     [
         ({"replicates": 99}, "100 or more replicates, got 99"),
+        ({"replicates": 100_001}, "100,000 replicates at most, got 100001"),
+        ({"method": "bca"}, "must be 'percentile, shifted to the score', got 'bca'"),
         ({"level": 1.0}, "level"),
         ({"seed": -1}, "seed"),
     ],

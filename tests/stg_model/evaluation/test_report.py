@@ -83,7 +83,12 @@ def test_intervals_hold_the_value_and_leave_it_as_it_was(make_release, make_perf
     assert row.intervals["pointing"].high == pytest.approx(0.875, abs=0.05)
     assert (row.intervals["mof"].low, row.intervals["mof"].high) == (1, 1)
     found = report.to_json()
-    assert found["intervals"] == {"replicates": 400, "level": 0.95, "seed": 0}
+    assert found["intervals"] == {
+        "replicates": 400,
+        "level": 0.95,
+        "seed": 0,
+        "method": "percentile, shifted to the score",
+    }
     assert found["systems"][0]["intervals"]["mof"] == [1.0, 1.0]
 
 
