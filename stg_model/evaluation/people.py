@@ -37,6 +37,7 @@ from stg_model.evaluation.measures import (
     divide,
     value_of,
 )
+from stg_model.evaluation.regions import IOU_DECIMALS
 from stg_model.evaluation.results import SystemReport
 from stg_model.evaluation.settings import EvaluationSettings
 from stg_model.evaluation.truth import VideoTruth
@@ -176,7 +177,8 @@ def _left_out(
         box = union_box(others, build.margin_x, build.margin_y)
         own = union_box([click], build.margin_x, build.margin_y)
         hits += box.contains(click)
-        overlaps += is_right(box_iou(own, box), settings.frame_iou_threshold)
+        iou = round(box_iou(own, box), IOU_DECIMALS)
+        overlaps += is_right(iou, settings.frame_iou_threshold)
     return hits, overlaps
 
 

@@ -33,6 +33,7 @@ from dataset_builder.predictions import TubePrediction
 from stg_model.evaluation.errors import UndefinedMetricError
 from stg_model.evaluation.measures import Case, Ratio, Scored
 from stg_model.evaluation.pools import check_pool
+from stg_model.evaluation.regions import IOU_DECIMALS
 from stg_model.evaluation.settings import EvaluationSettings
 from stg_model.evaluation.truth import TrueClip, VideoTruth
 from stg_model.evaluation.tubes import predicted_tubes
@@ -129,13 +130,14 @@ def volume_iou(
         frames: those that are compared (a sample, or those that can be judged), each once.
 
     Returns:
-        0..1; 0 where no frame is compared.
+        0..1, rounded to `regions.IOU_DECIMALS`; 0 where no frame is compared.
     """
     hull = min(true[0], said[0]), max(true[1], said[1])
     both = max(true[0], said[0]), min(true[1], said[1])
     compared = [frame for frame in frames if hull[0] <= frame < hull[1]]
     shared = (frame for frame in compared if both[0] <= frame < both[1])
-    return _sum_of_ious(true_boxes, said_boxes, shared) / max(len(compared), 1)
+    found = _sum_of_ious(true_boxes, said_boxes, shared) / max(len(compared), 1)
+    return round(found, IOU_DECIMALS)
 
 
 def mean_box_iou(
@@ -147,7 +149,7 @@ def mean_box_iou(
     >>> mean_box_iou({0: box, 1: box}, {1: box}, [0, 1])
     0.5
     """
-    return _sum_of_ious(true_boxes, said_boxes, frames) / max(len(frames), 1)
+    return round(_sum_of_ious(true_boxes, said_boxes, frames) / max(len(frames), 1), IOU_DECIMALS)
 
 
 def answers(

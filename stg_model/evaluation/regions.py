@@ -33,7 +33,9 @@ GRID_SIDE = 160
 """Cells of the long side of the grid on which a mask is taken."""
 
 IOU_DECIMALS = 12
-"""IoUs are rounded to this: 9 of 30 columns are no more than .3, in fractions as in pixels."""
+"""IoUs are rounded to this: 9 of 30 columns are no more than .3, in fractions as in pixels.
+
+Every IoU that a threshold judges is (tubes, questions and people too)."""
 
 TIE = 1e-9
 """Heat within this share of a frame's range ties: matrix products differ between machines."""

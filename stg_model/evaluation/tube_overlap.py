@@ -25,6 +25,7 @@ import numpy.typing as npt
 
 from dataset_builder.geometry import Box
 from stg_model.evaluation.measures import Floats
+from stg_model.evaluation.regions import IOU_DECIMALS
 
 Ints = npt.NDArray[np.int64]
 
@@ -51,7 +52,10 @@ class FlatTubes:
 
 @dataclass(frozen=True, slots=True)
 class TubeIous:
-    """All P pairs of tubes of one group, by predicted tube, and both forms of their IoU, 0..1."""
+    """All P pairs of tubes of one group, by predicted tube, and both forms of their IoU, 0..1.
+
+    IoUs are rounded to `regions.IOU_DECIMALS`, so that one that equals a threshold does so here.
+    """
 
     predicted_P: Ints
     true_P: Ints
@@ -122,7 +126,8 @@ def tube_ious(predicted: FlatTubes, true: FlatTubes, unlabelled_tube_seconds: st
 
     volume_P = in_either(areas_B, np.nan_to_num(true_areas_B), shared_M)
     seconds_P = in_either(np.ones(len(areas_B)), is_labelled_B.astype(float), both_M.astype(float))
-    return TubeIous(predicted_P, true_P, by_pair(shared_M) / volume_P, by_pair(iou_M) / seconds_P)
+    ious = (by_pair(shared_M) / volume_P, by_pair(iou_M) / seconds_P)
+    return TubeIous(predicted_P, true_P, *(np.round(iou_P, IOU_DECIMALS) for iou_P in ious))
 
 
 def _equal_keys(keys_I: Ints, keys_J: Ints) -> tuple[Ints, Ints]:

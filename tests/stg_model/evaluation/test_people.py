@@ -140,6 +140,17 @@ def test_an_overlap_of_exactly_the_threshold_depends_on_the_comparison():
         assert measured(row, "frame_iou_share@0.5", 1) == share
 
 
+@pytest.mark.parametrize("x", [0.2, 0.3, 0.4, 0.5, 0.6])
+def test_an_overlap_of_a_half_in_tenths_is_no_more_than_the_half(x):
+    """Own boxes are .2 wide; those of the others, who click .2 further on too, are .4 wide."""
+    places = [(x, 0.5)] * 2 + [(round(x + 0.2, 1), 0.5)] * 2
+    build = BuildSettings(margin_x=0.1, margin_y=0.2)
+    release = crowd_release({("v", 0): places}, build)
+    for comparison, share in ((">", 0), (">=", 1)):
+        rules = EvaluationSettings(frame_iou_threshold=0.5, iou_comparison=comparison)
+        assert measured(report_of(release, rules), "frame_iou_share@0.5", 1) == share
+
+
 def test_measures_hold_each_video_so_that_videos_can_be_drawn_anew():
     frames = {("a", 0): [CENTRE] * 4, ("b", 0): [CENTRE] * 4 + [None] * 4}
     row = report_of(crowd_release(frames))

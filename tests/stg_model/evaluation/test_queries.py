@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from typing import Any
 
@@ -224,6 +225,17 @@ def test_viou_is_at_most_tiou_and_at_most_the_place_given_the_time(one, other, f
     seconds = range(*one)
     assert found <= mean_box_iou(there, said, seconds) + 1e-12
     assert volume_iou(one, one, there, said, seconds) == mean_box_iou(there, said, seconds)
+
+
+@pytest.mark.parametrize("n", range(1, 6))
+def test_a_viou_of_exactly_a_threshold_is_neither_above_nor_below_it(n):
+    """Of a column a tenth wide, a few tenths of the height are said: 3 n tenths in 3 seconds."""
+    for left, *parts in itertools.product(range(10), *[range(1, 11)] * 3):
+        if sum(parts) == 3 * n:
+            heights = [Box(left / 10, 0, (left + 1) / 10, height / 10) for height in (10, *parts)]
+            true, said = dict.fromkeys(range(3), heights[0]), dict(enumerate(heights[1:]))
+            assert volume_iou((0, 3), (0, 3), true, said, range(3)) == n / 10
+            assert mean_box_iou(true, said, range(3)) == n / 10
 
 
 @given(st.permutations(range(6)))

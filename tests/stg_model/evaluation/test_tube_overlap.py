@@ -1,3 +1,5 @@
+from fractions import Fraction
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -71,6 +73,60 @@ def boxes(draw):
     x1, y1 = draw(st.integers(0, CELLS - 1)), draw(st.integers(0, CELLS - 1))
     x2, y2 = draw(st.integers(x1 + 1, CELLS)), draw(st.integers(y1 + 1, CELLS))
     return Box(x1 / CELLS, y1 / CELLS, x2 / CELLS, y2 / CELLS)
+
+
+TENTHS = (0.1, 0.2, 0.3, 0.4, 0.5)
+
+
+@st.composite
+def pairs_in_tenths(draw):
+    """Draw two tubes of four seconds in whole tenths of the frame, x1 y1 x2 y2 by second."""
+    sides = (
+        st.tuples(st.integers(0, 9), st.integers(0, 9)).map(sorted).map(lambda s: (s[0], s[1] + 1))
+    )
+    box = st.tuples(sides, sides)
+    tube = st.dictionaries(st.integers(0, 3), box, min_size=1)
+    return draw(tube), draw(tube)
+
+
+def in_tenths(tube):
+    return {s: Box(x[0] / 10, y[0] / 10, x[1] / 10, y[1] / 10) for s, (x, y) in tube.items()}
+
+
+def exact(one, other):
+    """Return both forms as fractions, of boxes in whole numbers."""
+
+    def area(x, y):
+        return max(0, x[1] - x[0]) * max(0, y[1] - y[0])
+
+    shared = {
+        s: area(
+            *((max(a[0], b[0]), min(a[1], b[1])) for a, b in zip(one[s], other[s], strict=True))
+        )
+        for s in one.keys() & other.keys()
+    }
+    areas = sum(area(*box) for tube in (one, other) for box in tube.values())
+    spatial = sum(Fraction(shared[s], area(*one[s]) + area(*other[s]) - shared[s]) for s in shared)
+    volume = Fraction(sum(shared.values()), areas - sum(shared.values()))
+    return volume, spatial / len(one.keys() | other.keys())
+
+
+@given(pairs_in_tenths())
+def test_an_iou_of_exactly_a_threshold_is_neither_above_nor_below_it(pair):
+    found = ious(*(in_tenths(tube) for tube in pair))
+    for iou, fraction in zip(found, exact(*pair), strict=True):
+        for n, threshold in enumerate(TENTHS, start=1):
+            assert (iou > threshold) == (fraction > Fraction(n, 10))
+            assert (iou >= threshold) == (fraction >= Fraction(n, 10))
+
+
+@pytest.mark.parametrize("n", range(1, 6))
+@pytest.mark.parametrize("left", range(1, 10))
+def test_ious_of_one_to_five_tenths_in_boxes_of_a_tenth(n, left):
+    # A box of one tenth of the width at all ten seconds, said at n of them.
+    true = dict.fromkeys(range(10), Box(left / 10, 0.1, (left + 1) / 10, 0.8))
+    said = {second: true[second] for second in range(n)}
+    assert ious(said, true) == (n / 10, n / 10)
 
 
 tubes = st.dictionaries(st.integers(0, 5), boxes(), min_size=1)
