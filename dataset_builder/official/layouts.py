@@ -196,7 +196,8 @@ def rows_of(name: str, value: object) -> tuple[tuple[str, ...], tuple[Raw, ...]]
     rows: list[Raw] = []
     for video_id, mine in _object(value).items():
         try:
-            rows += [(_text(video_id, "id"), *row) for row in layout.read(mine)]
+            _text(video_id, "id")
+            rows += [(video_id, *row) for row in layout.read(mine)]
         except InputError as error:
             raise InputError(f"video {video_id!r:.60}: {error}") from error
     return tuple(_object(value)), tuple(rows)

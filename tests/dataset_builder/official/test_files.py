@@ -15,7 +15,7 @@ from dataset_builder.official.files import (
     write_files,
     write_raw_tables,
 )
-from dataset_builder.official.layouts import FILES
+from dataset_builder.official.layouts import FILES, rows_of, value_of
 
 PLAIN = json.dumps({"v": {"7": [1, 2, 3, 4]}})
 
@@ -31,6 +31,30 @@ def test_every_dialect_keeps_the_value_and_gives_its_bytes_again(value, name):
     text = DIALECTS[name](value)
     assert json.loads(text) == value
     assert DIALECTS[dialect_of(value, text.encode())](value) == text
+
+
+numbers = st.integers(-9, 999) | st.floats(0, 9) | st.none()
+seconds = st.sampled_from(["0", "7", "12", "07", "x"])
+fours = st.lists(numbers, min_size=3, max_size=4)
+entries = st.one_of(
+    fours,
+    st.fixed_dictionaries({"box": fours, "step": texts}),
+    st.fixed_dictionaries({"second": numbers, "box": fours, "step_name": texts}),
+    st.fixed_dictionaries({"segment": st.lists(numbers, max_size=2), "id": numbers})
+    .flatmap(lambda entry: texts.map(lambda text: entry | {"sentence": text})),
+    st.fixed_dictionaries({"image_url": texts, "x": numbers, "y": numbers, "mean_dist": numbers}),
+    scalars,
+)  # fmt: skip
+likely = st.lists(entries, max_size=3) | st.dictionaries(seconds, entries, max_size=3)
+
+
+@given(st.sampled_from(sorted(FILES)), likely | st.dictionaries(texts, likely, max_size=3))
+def test_any_value_is_kept_whole_or_refused(name, value):
+    try:
+        videos, rows = rows_of(name, value)
+    except InputError:
+        return
+    assert value_of(name, videos, rows) == value
 
 
 def test_all_published_files_come_back_byte_for_byte_from_their_tables(publish, tmp_path):
@@ -102,6 +126,7 @@ def test_a_folder_without_any_is_refused(tmp_path):
         ("seg", '{"v": [{"id": 0}]}', "entry 0: must have the fields"),
         ("seg", '{"v": [{"segment": [1], "id": 0, "sentence": "a"}]}', "must be a list of 2"),
         ("vid2step", '{"v": ["\\ud800"]}', "entry 0: must be text"),
+        ("seg", '{"\\ud800": []}', "entry id: must be text"),
         ("id2wh_reso", '{"v": [1, 0.5]}', "differs at byte 9"),
         ("id2wh_reso", '{"v": [NaN, 0.5]}', "must be a finite number, got nan"),
         ("pumpkin_youtube_FPS_21k_annotation_full_agg_p", "{}", "must be a list"),
