@@ -13,6 +13,9 @@ from dataset_builder.errors import GeometryError
 COORDINATE_DECIMALS = 6
 """Click coordinates are rounded to this many decimals before anything is derived (R20)."""
 
+SMALLEST_SIDE = 10**-COORDINATE_DECIMALS
+"""Of a box in a file: what is shorter lies below the files' resolution, and its area may be 0."""
+
 
 @dataclass(frozen=True, slots=True)
 class Point:
@@ -49,6 +52,16 @@ class Box:
             raise GeometryError(
                 f"box must satisfy 0 <= x1 < x2 <= 1 and 0 <= y1 < y2 <= 1, got {self}"
             )
+
+    def check_sides(self) -> None:
+        """Refuse a box that is narrower or lower than a file's coordinates can say.
+
+        Raises:
+            GeometryError: a side is below `SMALLEST_SIDE`.
+        """
+        # Differences of six decimals lie a rounding error to either side.
+        if min(self.x2 - self.x1, self.y2 - self.y1) < SMALLEST_SIDE - 1e-12:
+            raise GeometryError(f"sides of a box must be {SMALLEST_SIDE:g} or more, got {self}")
 
     @property
     def area(self) -> float:

@@ -37,6 +37,9 @@ FORMAT_VERSION = 2
 READABLE_VERSIONS = (1, 2)
 POOLS = ("", "video", "all")
 
+LARGEST_SCORE = 1e100
+"""Sums over a video's seconds, and their products, stay finite."""
+
 
 @dataclass(frozen=True, slots=True)
 class System:
@@ -250,13 +253,13 @@ def _read_sizes(found: object) -> dict[str, tuple[int, int]]:
 def _read_second(record: tables.Row) -> SecondPrediction:
     scores = json_fields.field(record, "scores", dict)
     for action_id, score in scores.items():
-        json_fields.number(score, f"score of {action_id!r}")
+        _score(score, f"score of {action_id!r}")
     action_id = record.get("action_id")
     if action_id is not None and not isinstance(action_id, str):
         raise InputError(f"action_id must be text or null, got {action_id!r}")
     background = record.get("background")
     if background is not None:
-        json_fields.number(background, "background")
+        _score(background, "background")
     return SecondPrediction(
         json_fields.field(record, "video_id", str),
         json_fields.whole_second(record),
@@ -268,10 +271,10 @@ def _read_second(record: tables.Row) -> SecondPrediction:
 
 def _read_point(record: tables.Row) -> PointPrediction:
     place = json_fields.numbers(record, "point", 2)
-    box = None if record.get("box") is None else Box(*json_fields.numbers(record, "box", 4))
+    box = None if record.get("box") is None else _read_box(record)
     score = record.get("score")
     if score is not None:
-        json_fields.number(score, "score")
+        _score(score, "score")
     return PointPrediction(
         json_fields.field(record, "video_id", str),
         json_fields.whole_second(record),
@@ -301,7 +304,7 @@ def _read_tube(record: tables.Row) -> TubePrediction:
             f"{len(corners)} boxes"
         )
     rows = [{"second": second, "box": box} for second, box in zip(seconds, corners, strict=True)]
-    boxes = {json_fields.whole_second(r): Box(*json_fields.numbers(r, "box", 4)) for r in rows}
+    boxes = {json_fields.whole_second(row): _read_box(row) for row in rows}
     if len(boxes) != len(seconds):
         raise InputError(f"a tube has one box a second, got seconds {seconds}")
     clip_id = record.get("clip_id")
@@ -310,10 +313,25 @@ def _read_tube(record: tables.Row) -> TubePrediction:
     return TubePrediction(
         json_fields.field(record, "video_id", str),
         json_fields.field(record, "action_id", str),
-        json_fields.number(record.get("score"), "score"),
+        _score(record.get("score"), "score"),
         dict(sorted(boxes.items())),
         clip_id,
     )
+
+
+def _score(value: object, what: str) -> float:
+    found = json_fields.number(value, what)
+    if abs(found) > LARGEST_SCORE:
+        raise InputError(
+            f"{what} must lie within -{LARGEST_SCORE:g}..{LARGEST_SCORE:g}, got {value!r:.40}"
+        )
+    return found
+
+
+def _read_box(record: tables.Row) -> Box:
+    box = Box(*json_fields.numbers(record, "box", 4))
+    box.check_sides()
+    return box
 
 
 def _corners(box: Box) -> list[float]:

@@ -225,6 +225,7 @@ def read_boxes(path: Path) -> Boxes:
         key = (row["clip_id"], row["second"])
         try:
             box = Box(row["x1"], row["y1"], row["x2"], row["y2"])
+            box.check_sides()
         except GeometryError as error:
             raise InputError(f"{path}: box of frame {key[0]}/{key[1]}: {error}") from error
         if row["is_main"]:
@@ -260,6 +261,8 @@ def _read_tube(row: tables.Row, path: Path) -> Tube:
     try:
         pairs = zip(row["seconds"], row["boxes"], strict=True)
         boxes = {second: Box(*corners) for second, corners in pairs}
+        for box in boxes.values():
+            box.check_sides()
     except (GeometryError, TypeError, ValueError) as error:
         raise InputError(f"{path}: tube {row['tube_id']}: {error}") from error
     return Tube(row["tube_id"], row["clip_id"], boxes, tuple(row["filled_seconds"]))

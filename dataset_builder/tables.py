@@ -10,6 +10,7 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -26,6 +27,8 @@ ROW_GROUP_ROWS = 65_536
 
 Row = dict[str, Any]
 
+_SURROGATE_ESCAPE = re.compile(r"\\u[dD][89a-fA-F]")
+
 
 def write_rows(path: Path, schema: pa.Schema, rows: Iterable[Row]) -> None:
     """Write rows (already in their final order) as zstd Parquet with exactly this schema."""
@@ -40,7 +43,8 @@ def read_rows(path: Path, schema: pa.Schema, optional: Collection[str] = ()) -> 
     Only columns named in `optional` may have empty cells.
 
     Raises:
-        InputError: the file is missing, is no Parquet, has other columns, or empty cells.
+        InputError: the file is missing, is no Parquet, has other columns, empty cells, or text
+            that is not UTF-8.
     """
     try:
         table = pq.read_table(path)
@@ -57,7 +61,10 @@ def read_rows(path: Path, schema: pa.Schema, optional: Collection[str] = ()) -> 
         empty = table[field.name].null_count
         if empty and field.name not in optional:
             raise InputError(f"{path}: column {field.name!r} has {empty} empty cells; it needs all")
-    rows: list[Row] = table.select(schema.names).to_pylist()
+    try:
+        rows: list[Row] = table.select(schema.names).to_pylist()
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: a cell is not UTF-8 text ({error})") from error
     return rows
 
 
@@ -76,9 +83,34 @@ def compact_json(value: object) -> str:
 def read_json(path: Path) -> Any:
     """Read a JSON file, or raise `InputError` that names it."""
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return _parse_json(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"{path}: cannot be read as JSON ({error})") from error
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
+
+
+def _parse_json(text: str) -> Any:
+    r"""Return the value of JSON text; refuse half a surrogate pair, which no file can hold again.
+
+    Python's parser lets `"\ud800"` through, and only writing it, as UTF-8, would fail.
+    """
+    value = json.loads(text)
+    if _SURROGATE_ESCAPE.search(text):
+        left: list[tuple[str, object]] = [("", value)]
+        while left:
+            name, found = left.pop()
+            if isinstance(found, dict):
+                left += [(f"name in {name}" if name else "name", key) for key in found]
+                left += [(f"{name}.{key}" if name else key, v) for key, v in found.items()]
+            elif isinstance(found, list):
+                left += [(name, inner) for inner in found]
+            elif isinstance(found, str) and any("\ud800" <= c <= "\udfff" for c in found):
+                raise InputError(
+                    f"field {name!r} holds half a surrogate pair, {found!r:.40}; write characters "
+                    "as UTF-8, or both halves of the pair"
+                )
+    return value
 
 
 def write_json_lines(path: Path, records: Iterable[Mapping[str, Any]]) -> None:
@@ -92,7 +124,8 @@ def read_json_lines(path: Path) -> Iterator[tuple[int, Row]]:
     """Yield `(line number from 1, object)`; blank lines are skipped.
 
     Raises:
-        InputError: the file is missing, or a line is not a JSON object (file:line is named).
+        InputError: the file is missing, or a line is not a JSON object or holds half a surrogate
+            pair (file:line is named).
     """
     try:
         handle = path.open(encoding="utf-8")
@@ -110,9 +143,11 @@ def read_json_lines(path: Path) -> Iterator[tuple[int, Row]]:
             if not line.strip():
                 continue
             try:
-                record = json.loads(line)
+                record = _parse_json(line)
             except (ValueError, RecursionError) as error:
                 raise InputError(f"{path}:{number}: is not JSON ({error})") from error
+            except InputError as error:
+                raise InputError(f"{path}:{number}: {error}") from error
             if not isinstance(record, dict):
                 raise InputError(f"{path}:{number}: expected a JSON object, got {line[:40]!r}")
             yield number, record

@@ -53,6 +53,14 @@ def test_iou_worked_by_hand() -> None:
     assert box_iou(Box(0, 0, 0.4, 0.4), Box(0.2, 0, 0.6, 0.6)) == pytest.approx(0.08 / 0.32)
 
 
+@given(st.integers(0, 999_999), st.integers(0, 999_999))
+def test_a_box_of_one_millionth_is_the_smallest_that_files_hold(x: int, y: int) -> None:
+    Box(x / 1e6, y / 1e6, (x + 1) / 1e6, (y + 1) / 1e6).check_sides()
+    for thin in (Box(0, 0, 9e-7, 1), Box(0, 0, 1, 9e-7)):
+        with pytest.raises(GeometryError, match="sides of a box must be 1e-06 or more"):
+            thin.check_sides()
+
+
 @given(points, points, st.integers(1, 4000), st.integers(1, 4000))
 def test_distance_is_symmetric_and_at_most_the_diagonal(
     a: Point, b: Point, width: int, height: int

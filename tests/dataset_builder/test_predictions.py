@@ -38,7 +38,7 @@ millionths = st.integers(0, 1_000_000)
 pair = st.lists(millionths, min_size=2, max_size=2, unique=True).map(sorted)
 points = st.builds(lambda x, y: Point(x / 1e6, y / 1e6), millionths, millionths)
 boxes = st.builds(lambda x, y: Box(x[0] / 1e6, y[0] / 1e6, x[1] / 1e6, y[1] / 1e6), pair, pair)
-scores = st.floats(allow_nan=False, allow_infinity=False)
+scores = st.floats(-1e100, 1e100)
 seconds = st.lists(
     st.builds(
         SecondPrediction,
@@ -172,6 +172,10 @@ def write_lines(folder: Path, *records: Any) -> Path:
         (SECOND | {"scores": {"a": "b"}}, "score of 'a' must be a finite number, got 'b'"),
         (SECOND | {"scores": {"a": float("nan")}}, "score of 'a' must be a finite number, got nan"),
         (SECOND | {"scores": {"a": 10**400}}, "score of 'a' must be a finite number, got 10000"),
+        (SECOND | {"scores": {"a": 1e101}}, r"score of 'a' must lie within -1e\+100..1e\+100"),
+        (SECOND | {"background": -1e308}, r"background must lie within .* got -1e\+308"),
+        (SECOND | {"video_id": "\ud800"}, r"field 'video_id' holds half a surrogate pair"),
+        (SECOND | {"scores": {"\udfff": 1}}, r"field 'name in scores' holds half .*udfff'"),
         (SECOND | {"background": "x"}, "background must be a finite number, got 'x'"),
         (SECOND, "second record for v/1; each key stands once"),
         (POINT | {"point": [0.4]}, "field 'point' must be a list of 2 numbers"),
@@ -179,6 +183,10 @@ def write_lines(folder: Path, *records: Any) -> Path:
         (POINT | {"point": [640, 0.5]}, "point must satisfy .* got x=640.0"),
         (POINT | {"box": [0, 0, 1]}, "field 'box' must be a list of 4 numbers"),
         (POINT | {"box": [0.5, 0, 0.5, 1]}, "box must satisfy"),
+        (POINT | {"box": [0, 0, 1e-200, 1]}, "sides of a box must be 1e-06 or more"),
+        (POINT | {"box": [0.5, 0.1, 0.6, 0.1000005]}, "sides of a box must be 1e-06 or more"),
+        (POINT | {"score": 1e308}, r"score must lie within"),
+        (POINT | {"heatmap": {"file": "\ud800.npy", "index": 0}}, "field 'heatmap.file' holds"),
         (POINT | {"action_id": None}, "field 'action_id' must be str, got None"),
         (POINT | {"score": float("inf")}, "score must be a finite number, got inf"),
         (POINT | {"score": True}, "score must be a finite number, got True"),
@@ -191,6 +199,9 @@ def write_lines(folder: Path, *records: Any) -> Path:
         (POINT | {"heatmap": {"file": "/v.npy", "index": 0}}, "heatmap file must be a relative"),
         (POINT | {"heatmap": {"file": "a/../../v.npy", "index": 0}}, "heatmap file .* without"),
         (TUBE | {"score": None}, "score must be a finite number, got None"),
+        (TUBE | {"score": 10**101}, r"score must lie within"),
+        (TUBE | {"clip_id": "a\ud800"}, r"field 'clip_id' holds half a surrogate pair"),
+        (TUBE | {"boxes": [[0, 0, 1, 1], [0, 0, 1, 1e-200]]}, "sides of a box must be 1e-06"),
         (TUBE | {"seconds": [1]}, "a tube needs one box for each .* got 1 seconds and 2 boxes"),
         (TUBE | {"seconds": [], "boxes": []}, "a tube needs one box .* got 0 seconds and 0"),
         (TUBE | {"seconds": [3, 3]}, r"a tube has one box a second, got seconds \[3, 3\]"),
@@ -222,6 +233,8 @@ def test_a_bad_record_is_named_with_its_line(
         (HEADER | {"system": "a"}, "system needs a name"),
         (HEADER | {"system": {"name": None}}, "system needs a name"),
         (HEADER | {"system": {"name": "a", "pool": "some"}}, "pool .* must be video or all"),
+        (HEADER | {"system": {"name": "a\ud800"}}, "field 'system.name' holds half a surrogate"),
+        (HEADER | {"frame_sizes_px": {"\ud800": [1, 1]}}, "field 'name in frame_sizes_px' holds"),
         (HEADER | {"frame_sizes_px": [640, 480]}, "frame_sizes_px must map a video_id to"),
         (HEADER | {"frame_sizes_px": {"v": [640]}}, "field 'v' must be a list of 2 numbers"),
         (HEADER | {"frame_sizes_px": {"v": [640, 0]}}, "frame_sizes_px of 'v' must be whole"),

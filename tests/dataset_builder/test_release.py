@@ -69,12 +69,14 @@ def test_the_funnel_begins_with_the_snapshot_and_falls_stage_by_stage(make_snaps
     ("table", "values", "message"),
     [
         ("boxes", {"x1": 0.9, "x2": 0.1}, "box of frame .* x1 < x2"),
+        ("boxes", {"x1": 0.0, "x2": 1e-200}, r"boxes\.parquet: box of frame .*: sides of a box"),
         ("boxes", {"x1": None}, "column 'x1' has 1 empty cells"),
         ("frames", {"mean_x": 7.0, "mean_y": 0.5}, "mean of frame .* fractions"),
         ("frames", {"peak_x": 0.5, "peak_y": None}, "peak of frame"),
         ("tubes", {"seconds": [1, 2, 3, 4, 5, 6, 7]}, "tube .*"),
         ("tubes", {"seconds": [2, 1]}, "tube .*: seconds must rise, got"),
         ("tubes", {"seconds": [1], "boxes": [[0.5, 0.5, 0.1, 0.1]]}, "tube .* x1 < x2"),
+        ("tubes", {"seconds": [1], "boxes": [[0, 0, 1, 1e-200]]}, "tube .*: sides of a box"),
     ],
 )
 def test_a_row_that_cannot_be_is_refused_by_name(folder, table, values, message):

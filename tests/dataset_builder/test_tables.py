@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -67,6 +68,42 @@ def test_what_is_no_parquet_is_refused(tmp_path: Path) -> None:
     path.write_text("name,n\n")
     with pytest.raises(InputError, match=r"t\.parquet: cannot be read as Parquet"):
         tables.read_rows(path, SCHEMA)
+
+
+def test_a_cell_that_is_not_utf_8_is_refused_in_one_line(tmp_path: Path) -> None:
+    path = tmp_path / "t.parquet"
+    raw = pa.StringArray.from_buffers(
+        1, pa.py_buffer(b"\x00\x00\x00\x00\x01\x00\x00\x00"), pa.py_buffer(b"\xff")
+    )
+    pq.write_table(pa.table({"name": raw, "n": pa.array([1], pa.int32())}), path)
+    with pytest.raises(InputError, match=r"t\.parquet: a cell is not UTF-8 text \(.*0xff") as error:
+        tables.read_rows(path, SCHEMA)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ('{"a": {"b": ["x", "\\ud800"]}}', "a.b"),
+        ('{"a": [{"\\uDFFF": 1}]}', "name in a"),
+        ('{"x\\udc00y": 1}', "name"),
+    ],
+)
+def test_half_a_surrogate_pair_is_refused_by_field(text: str, name: str, tmp_path: Path) -> None:
+    """JSON has an escape for it, UTF-8 has not: it could never be written again."""
+    path = tmp_path / "t.json"
+    path.write_text(text)
+    with pytest.raises(InputError, match=rf"t\.json: field '{name}' holds half a surrogate pair"):
+        tables.read_json(path)
+    path.write_text("{}\n" + text)
+    with pytest.raises(InputError, match=rf"t\.json:2: field '{name}' holds half a surrogate"):
+        list(tables.read_json_lines(path))
+
+
+def test_a_whole_surrogate_pair_is_one_character(tmp_path: Path) -> None:
+    path = tmp_path / "t.json"
+    path.write_text('{"a": "\\ud83c\\udf73 \\\\ud800"}')
+    assert tables.read_json(path) == {"a": "\U0001f373 \\ud800"}
 
 
 @given(json_values)
