@@ -75,6 +75,9 @@ ANSWERS = pa.schema(
 )
 ANSWERS_OPTIONAL = ("x", "y", "ms_taken")
 
+LONGEST_S = 10**7
+"""A third of a year: what a video's times may reach, since tables are made second by second."""
+
 
 @dataclass(frozen=True, slots=True)
 class FrameRow:
@@ -214,7 +217,13 @@ def read_manifest(path: Path, expected_format: str, version: int) -> Mapping[str
 def write_subject_tables(
     folder: Path, videos: Iterable[Video], actions: Iterable[Action], clips: Iterable[Clip]
 ) -> dict[str, int]:
-    """Write videos, actions and clips, which snapshots and releases share; return their counts."""
+    """Write videos, actions and clips, which snapshots and releases share; return their counts.
+
+    Raises:
+        InputError: a time that no video has, as `read_subject_tables`.
+    """
+    videos, clips = list(videos), list(clips)
+    _check_times(folder, videos, clips)
     video_rows = [
         {name: getattr(video, name) for name in VIDEOS.names}
         for video in sorted(videos, key=lambda v: v.video_id)
@@ -233,7 +242,12 @@ def write_subject_tables(
 def read_subject_tables(
     path: Path,
 ) -> tuple[tuple[Video, ...], tuple[Action, ...], tuple[Clip, ...]]:
-    """Read videos, actions and clips, and check that clips point at known videos and actions."""
+    """Read videos, actions and clips, and check that clips point at known videos and actions.
+
+    Raises:
+        InputError: a row that points nowhere or stands twice; a duration or a clip's end that is
+            negative, beyond `LONGEST_S`, or no number.
+    """
     videos = tuple(Video(**row) for row in tables.read_rows(path / "data/videos.parquet", VIDEOS))
     actions = tuple(
         Action(**row) for row in tables.read_rows(path / "data/actions.parquet", ACTIONS)
@@ -248,7 +262,16 @@ def read_subject_tables(
                 f"{path}: clip {clip.clip_id!r} names video {clip.video_id!r} and action "
                 f"{clip.action_id!r}, of which at least one is not in the tables"
             )
+    _check_times(path, videos, clips)
     return videos, actions, clips
+
+
+def _check_times(path: Path, videos: Iterable[Video], clips: Iterable[Clip]) -> None:
+    times = [(f"duration of video {v.video_id!r}", v.duration_s) for v in videos]
+    times += [(f"end of clip {clip.clip_id!r}", clip.segment.end_s) for clip in clips]
+    for what, time_s in times:
+        if not 0 <= time_s <= LONGEST_S:  # NaN fails it too.
+            raise InputError(f"{path}: {what} must lie within 0..{LONGEST_S} s, got {time_s:g}")
 
 
 def once(path: Path, what: str, keys: Iterable[Key]) -> set[Key]:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pyarrow.parquet as pq
 import pytest
 
@@ -17,9 +19,9 @@ from dataset_builder.release import (
     tubes_of,
     write_release,
 )
-from dataset_builder.snapshot import ANSWERS, read_snapshot
+from dataset_builder.snapshot import ANSWERS, VIDEOS, read_snapshot
 
-SCHEMAS = {"frames": FRAMES, "answers": ANSWERS, "boxes": BOXES, "tubes": TUBES}
+SCHEMAS = {"videos": VIDEOS, "frames": FRAMES, "answers": ANSWERS, "boxes": BOXES, "tubes": TUBES}
 LEFT, RIGHT = Box(0, 0, 0.5, 1), Box(0.5, 0, 1, 1)
 
 
@@ -81,6 +83,18 @@ def test_the_funnel_begins_with_the_snapshot_and_falls_stage_by_stage(make_snaps
 )
 def test_a_row_that_cannot_be_is_refused_by_name(folder, table, values, message):
     change_first(folder, table, **values)
+    with pytest.raises(InputError, match=message):
+        read_release(folder)
+
+
+@pytest.mark.parametrize("duration_s", [float("nan"), float("inf"), -5.0, 1e15])
+def test_a_duration_that_no_video_has_is_neither_read_nor_written(folder, tmp_path, duration_s):
+    message = r"duration of video '.*' must lie within 0..10000000 s, got"
+    release = read_release(folder)
+    videos = (replace(release.videos[0], duration_s=duration_s), *release.videos[1:])
+    with pytest.raises(InputError, match=message):
+        write_release(tmp_path / "written", replace(release, videos=videos))
+    change_first(folder, "videos", duration_s=duration_s)
     with pytest.raises(InputError, match=message):
         read_release(folder)
 

@@ -139,6 +139,30 @@ def test_a_table_that_cannot_be_is_refused_by_name(snapshot_folder, table, chang
         read_snapshot(snapshot_folder)
 
 
+@pytest.mark.parametrize("duration_s", [float("nan"), float("inf"), -5.0, 1.1e7])
+def test_a_duration_that_no_video_has_is_neither_read_nor_written(
+    make_snapshot, write_snapshot_folder, snapshot_folder, tmp_path, duration_s
+):
+    def change(rows):
+        rows[0]["duration_s"] = duration_s
+
+    message = r"duration of video '.*' must lie within 0..10000000 s, got"
+    change_rows(snapshot_folder, "videos", change)
+    with pytest.raises(InputError, match=message):
+        read_snapshot(snapshot_folder)
+    snapshot = make_snapshot()
+    videos = (replace(snapshot.videos[0], duration_s=duration_s), *snapshot.videos[1:])
+    with pytest.raises(InputError, match=message):
+        write_snapshot_folder(replace(snapshot, videos=videos), tmp_path / "written")
+    assert not (tmp_path / "written").exists()
+
+
+def test_a_clip_that_ends_beyond_any_video_is_refused(snapshot_folder):
+    change_rows(snapshot_folder, "clips", lambda rows: rows[0].update(end_s=1e9))
+    with pytest.raises(InputError, match=r"end of clip '.*' must lie within 0..10000000 s, got"):
+        read_snapshot(snapshot_folder)
+
+
 def test_a_column_of_another_type_is_refused(snapshot_folder):
     path = snapshot_folder / "data/frames.parquet"
     table = pq.read_table(path)
