@@ -24,6 +24,7 @@ from stg_model.evaluation.queries import (
 from stg_model.evaluation.regions import region_boxes
 from stg_model.evaluation.settings import EvaluationSettings
 from stg_model.evaluation.truth import PointKey, true_boxes
+from stg_model.evaluation.tubes import file_tubes
 
 
 def metrics(settings: EvaluationSettings) -> dict[str, str]:
@@ -36,14 +37,14 @@ def score(case: Case) -> Scored:
 
     Raises:
         UndefinedMetricError: no scored clip has a box, or the system states no region and no tube.
-        InputError: a tube names a clip of another video or action, or a heatmap cannot be read.
+        InputError: a tube names a clip that is not of its action in its video, or a heatmap cannot
+            be read.
     """
     asked = true_boxes(case.truths)
     if not asked:
         raise UndefinedMetricError("no scored frame of the release has a box")
     boxes = _regions(case, {key for key, _ in asked})
-    tubes = case.predictions.tubes
-    answer_of = answers(case.truths, tubes)
+    answer_of = answers(case.truths, file_tubes(case))
     found: list[Answered] = []
     n_missing = 0
     for video, truth, clip in questions(case.truths):

@@ -27,7 +27,6 @@ from statistics import fmean
 
 import numpy as np
 
-from dataset_builder.errors import InputError
 from dataset_builder.geometry import Box, box_iou
 from dataset_builder.predictions import TubePrediction
 from stg_model.evaluation.errors import UndefinedMetricError
@@ -36,7 +35,7 @@ from stg_model.evaluation.pools import check_pool
 from stg_model.evaluation.regions import IOU_DECIMALS
 from stg_model.evaluation.settings import EvaluationSettings
 from stg_model.evaluation.truth import TrueClip, VideoTruth
-from stg_model.evaluation.tubes import predicted_tubes
+from stg_model.evaluation.tubes import content_key, predicted_tubes
 
 Span = tuple[int, int]
 """Half-open `[first, last + 1)`, in whole seconds or in frames."""
@@ -63,7 +62,8 @@ def score(case: Case) -> Scored:
     Raises:
         UndefinedMetricError: no scored clip has a box, or what the system wrote makes no tubes, or
             makes them of seconds whose actions were not chosen among those of the settings' pool.
-        InputError: a tube names a clip of another video or action, or a heatmap cannot be read.
+        InputError: a tube names a clip that is not of its action in its video, or a heatmap cannot
+            be read.
     """
     if not case.predictions.tubes:
         check_pool(case)
@@ -157,28 +157,20 @@ def answers(
 ) -> dict[str, TubePrediction]:
     """Return the tube that answers each question, by clip id; clips without one are absent.
 
-    Of tubes with equal scores the first is taken. A tube that names one clip answers no other.
-
-    Raises:
-        InputError: a tube names a clip of another video or action.
+    Of tubes with equal scores the first by content is taken (`content_key`): the one that begins
+    first, then by its boxes and other seconds. A tube that names one clip answers no other.
     """
-    asked = {clip.clip_id: (truth.video_id, clip) for _, truth, clip in questions(truths)}
     named: dict[str, TubePrediction] = {}
     best: dict[tuple[str, str], TubePrediction] = {}
-    for tube in sorted(tubes, key=lambda tube: -tube.score):
+    for tube in tubes:
         if tube.clip_id is None:
-            best.setdefault((tube.video_id, tube.action_id), tube)
-        elif tube.clip_id in asked:
-            video_id, clip = asked[tube.clip_id]
-            if (tube.video_id, tube.action_id) != (video_id, clip.action_id):
-                raise InputError(
-                    f"a tube of action {tube.action_id!r} in video {tube.video_id!r} names clip "
-                    f"{clip.clip_id!r}, which is {clip.action_id!r} in {video_id!r}"
-                )
-            named.setdefault(tube.clip_id, tube)
+            key = tube.video_id, tube.action_id
+            best[key] = _better(tube, best.get(key))
+        else:
+            named[tube.clip_id] = _better(tube, named.get(tube.clip_id))
     found = {
-        clip_id: named.get(clip_id, best.get((video_id, clip.action_id)))
-        for clip_id, (video_id, clip) in asked.items()
+        clip.clip_id: named.get(clip.clip_id, best.get((truth.video_id, clip.action_id)))
+        for _, truth, clip in questions(truths)
     }
     return {clip_id: tube for clip_id, tube in found.items() if tube is not None}
 
@@ -213,6 +205,14 @@ def span_of(frames: Iterable[int]) -> Span:
     """Return the span from the first of some frames to the last."""
     held = sorted(frames)
     return held[0], held[-1] + 1
+
+
+def _better(tube: TubePrediction, other: TubePrediction | None) -> TubePrediction:
+    if other is None or tube.score > other.score:
+        return tube
+    if tube.score == other.score and content_key(tube) < content_key(other):
+        return tube
+    return other
 
 
 def _clip_viou(clip: TrueClip, tube: TubePrediction, settings: EvaluationSettings) -> float:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from statistics import fmean
 
+from dataset_builder.errors import InputError
 from dataset_builder.geometry import Box
 from dataset_builder.predictions import TubePrediction
 from stg_model.evaluation.errors import UndefinedMetricError
@@ -41,15 +42,23 @@ def true_tubes(truths: tuple[VideoTruth, ...]) -> list[TrueTube]:
 def predicted_tubes(case: Case) -> list[TubePrediction]:
     """Return what the system says of the scored videos, as tubes.
 
-    The tube records of the file in its order, without boxes past the end of their video; where it
-    has none, `implied_tubes`.
+    The tube records of the file (`file_tubes`); where it has none, `implied_tubes`.
 
     Raises:
         UndefinedMetricError: there are no tube records, nor what implies tubes.
-        InputError: a heatmap cannot be read (`region = mask`).
+        InputError: a tube names a clip that is not of its action in its video, or a heatmap cannot
+            be read (`region = mask`).
     """
-    if not case.predictions.tubes:
-        return implied_tubes(case)
+    return file_tubes(case) if case.predictions.tubes else implied_tubes(case)
+
+
+def file_tubes(case: Case) -> list[TubePrediction]:
+    """Return the tube records of the scored videos, without boxes past the end of their video.
+
+    Raises:
+        InputError: a tube names a clip that is not of its action in its video.
+    """
+    _check_clips(case)
     n_seconds = {truth.video_id: truth.n_seconds for truth in case.truths}
     found = []
     for tube in case.predictions.tubes:
@@ -59,6 +68,14 @@ def predicted_tubes(case: Case) -> list[TubePrediction]:
         elif kept := {second: box for second, box in tube.boxes.items() if second < end}:
             found.append(replace(tube, boxes=kept))
     return found
+
+
+def content_key(
+    tube: TubePrediction,
+) -> tuple[str, str, tuple[tuple[int, float, float, float, float], ...], str]:
+    """Return all that a tube says but its score: what decides between equal scores."""
+    boxes = ((s, box.x1, box.y1, box.x2, box.y2) for s, box in sorted(tube.boxes.items()))
+    return tube.video_id, tube.action_id, tuple(boxes), tube.clip_id or ""
 
 
 def implied_tubes(case: Case) -> list[TubePrediction]:
@@ -93,6 +110,22 @@ def implied_tubes(case: Case) -> list[TubePrediction]:
         for run in runs
         if not regions.keys().isdisjoint(run)
     ]
+
+
+def _check_clips(case: Case) -> None:
+    """Refuse tubes that name a clip which is not of their action in their video."""
+    action_of = {t.video_id: {c.clip_id: c.action_id for c in t.clips} for t in case.truths}
+    named = {clip_id for mine in action_of.values() for clip_id in mine}
+    for tube in case.predictions.tubes:
+        if tube.clip_id is None or (tube.video_id not in action_of and tube.clip_id not in named):
+            continue  # a video that is not scored: so are its clips
+        if action_of.get(tube.video_id, {}).get(tube.clip_id) != tube.action_id:
+            raise InputError(
+                f"predictions of {case.predictions.system.name!r}: a tube of action "
+                f"{tube.action_id!r} in video {tube.video_id!r} names clip {tube.clip_id!r}, but "
+                "the release has no clip of that id with this video and action; name one of its "
+                "clips, or none"
+            )
 
 
 def _runs(case: Case) -> list[list[PointKey]]:

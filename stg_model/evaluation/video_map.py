@@ -34,7 +34,7 @@ from stg_model.evaluation.pools import check_pool
 from stg_model.evaluation.settings import EvaluationSettings
 from stg_model.evaluation.truth import TrueClip, VideoTruth
 from stg_model.evaluation.tube_overlap import flatten, tube_ious
-from stg_model.evaluation.tubes import TrueTube, predicted_tubes, true_tubes
+from stg_model.evaluation.tubes import TrueTube, content_key, predicted_tubes, true_tubes
 
 FORMS = {"volume": "video mAP (volume)", "act": "video mAP (ACT)"}
 """Heading of each form of IoU."""
@@ -56,7 +56,8 @@ def score(case: Case) -> Scored:
     Raises:
         UndefinedMetricError: there are no true tubes, or what the system wrote makes no tubes, or
             it did not choose among the actions that the settings ask for.
-        InputError: a heatmap cannot be read.
+        InputError: a tube names a clip that is not of its action in its video, or a heatmap cannot
+            be read.
     """
     check_pool(case)
     true = true_tubes(case.truths)
@@ -72,7 +73,7 @@ def score(case: Case) -> Scored:
     judged = judged_tubes(unasked, case)
     actions = sorted({tube.action_id for tube in true})
     with_truth = set(actions)
-    found = sorted((tube for tube in judged if tube.action_id in with_truth), key=_key)
+    found = sorted((tube for tube in judged if tube.action_id in with_truth), key=content_key)
     measures: dict[str, Measure] = {}
     per_action: dict[str, dict[str, float | None]] = {}
     curves = {}
@@ -137,13 +138,6 @@ def _seconds(clips: Iterable[TrueClip]) -> tuple[set[int], set[int]]:
     for clip in clips:
         held[clip.is_scored] |= clip.seconds
     return held[True], held[False]
-
-
-def _key(tube: TubePrediction) -> tuple[str, int, tuple[float, ...], int]:
-    """Return what decides between equal scores: the tube's video, start, first box and end."""
-    first = min(tube.boxes)
-    box = tube.boxes[first]
-    return tube.video_id, first, (box.x1, box.y1, box.x2, box.y2), max(tube.boxes)
 
 
 def _maps(

@@ -70,6 +70,15 @@ def test_boxes_of_the_tube_that_answers_come_first_and_points_fill_its_gaps():
     assert value(scored([CUT], {}, tube)) == 0.5
 
 
+def test_a_tube_past_the_end_of_the_video_answers_nothing():
+    """The surer tube begins within the video's 20 seconds, the surest one behind them."""
+    inside = TubePrediction("v", "cut", 0.5, {2: BOX, 3: BOX})
+    past = TubePrediction("v", "cut", 0.9, {20: BOX, 21: BOX})
+    across = TubePrediction("v", "cut", 0.7, {19: BOX, 20: BOX})
+    assert value(scored([CUT], {}, inside, past)) == 1
+    assert value(scored([CUT], {}, inside, past, across)) == 0
+
+
 def test_boxes_of_another_action_do_not_count():
     found = scored([CUT], points({2: BOX, 3: BOX}, action_id="stir"))
     assert (value(found), found.counts["asked_frames_without_predicted_box"]) == (0, 2)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -19,8 +20,10 @@ from dataset_builder.predictions import (
     System,
     TubePrediction,
 )
+from stg_model.evaluation import given_time
 from stg_model.evaluation.errors import UndefinedMetricError
 from stg_model.evaluation.measures import Case, Scored, value_of
+from stg_model.evaluation.pools import to_video_pools
 from stg_model.evaluation.queries import (
     answers,
     mean_box_iou,
@@ -35,6 +38,8 @@ from stg_model.evaluation.truth import TrueClip, VideoTruth
 BOX = Box(0.2, 0.2, 0.4, 0.4)
 BESIDE = Box(0.3, 0.2, 0.5, 0.4)  # IoU with BOX: 1/3
 ELSEWHERE = Box(0.6, 0.6, 0.8, 0.8)
+
+RULES = EvaluationSettings()
 
 spans = st.tuples(st.integers(0, 8), st.integers(1, 8)).map(lambda s: (s[0], s[0] + s[1]))
 corners = st.lists(st.integers(0, 6), min_size=2, max_size=2, unique=True).map(sorted)
@@ -111,10 +116,14 @@ def test_every_question_weighs_alike_and_videos_can_be_drawn_anew():
     assert found.per_action["m_viou"] == {"cut": 1, "stir": 0}
 
 
-def test_the_best_scored_tube_answers_and_the_first_of_equal_ones():
+def test_the_best_scored_tube_answers_and_of_equal_ones_the_first_by_content():
     low, high, again = tube(2, score=0.1), tube(8, score=0.9), tube(12, score=0.9)
-    assert answers([truth(CUT)], [low, high, again]) == {"c": high}
-    assert answers([truth(CUT)], [again, high, low]) == {"c": again}
+    wider = TubePrediction("v", "cut", 0.9, high.boxes | {10: ELSEWHERE})
+    named = [tube(3, clip_id="d"), tube(2, clip_id="d"), tube(2, clip_id="d", box=ELSEWHERE)]
+    questions = [truth(CUT, clip("d", "cut", 10, {10: BOX}))]
+    for order in itertools.permutations([low, high, again, wider]):
+        for more in itertools.permutations(named):
+            assert answers(questions, [*order, *more]) == {"c": high, "d": named[1]}
 
 
 def test_a_tube_that_names_the_clip_answers_it_and_no_other():
@@ -124,15 +133,31 @@ def test_a_tube_that_names_the_clip_answers_it_and_no_other():
     assert answers([truth(CUT, again)], [named]) == {"d": named}
 
 
-def test_tubes_of_another_video_action_or_clip_answer_nothing():
-    others = [tube(2, video_id="w"), tube(2, action_id="stir"), tube(2, clip_id="elsewhere")]
-    assert answers([truth(CUT)], others) == {}
+def test_tubes_of_another_video_or_action_answer_nothing():
+    assert answers([truth(CUT)], [tube(2, video_id="w"), tube(2, action_id="stir")]) == {}
 
 
-@pytest.mark.parametrize("change", [{"video_id": "w"}, {"action_id": "stir"}])
-def test_a_tube_that_names_a_clip_of_another_video_or_action_is_refused(change):
-    with pytest.raises(InputError, match="names clip 'c', which is 'cut' in 'v'"):
-        answers([truth(CUT)], [tube(2, clip_id="c", **change)])
+@pytest.mark.parametrize(
+    "change",
+    [{"clip_id": "nowhere"}, {"clip_id": "o"}, {"video_id": "w"}, {"action_id": "stir"}],
+)
+@pytest.mark.parametrize("header", ["video", "all"])
+def test_a_tube_must_name_a_clip_of_its_video_and_action(change, header):
+    """Clip "o" is not scored, and of "stir"; a header of "all" drops no tube that names a clip."""
+    clips = truth(CUT, TrueClip("o", "stir", frozenset({9}), {9: BOX}, is_scored=False))
+    wrong = tube(2, **{"clip_id": "c", **change})
+    case = Case((clips,), (), Predictions(System("s", pool=header), tubes=(wrong,)), RULES)
+    case = replace(case, predictions=to_video_pools(case.truths, case.predictions)[0])
+    for scorer in (score, given_time.score):
+        with pytest.raises(InputError, match=f"names clip '{wrong.clip_id}', but the release has"):
+            scorer(case)
+
+
+def test_a_tube_may_name_a_clip_that_is_not_scored_and_one_of_a_video_that_is_not():
+    open_clip = TrueClip("o", "stir", frozenset({9}), {9: BOX}, is_scored=False)
+    named = tube(9, clip_id="o", action_id="stir"), tube(9, clip_id="x", video_id="other")
+    found = scored([truth(CUT, open_clip)], tube(2), *named)
+    assert values(found) == dict.fromkeys(metrics(RULES), 1)
 
 
 def test_clips_that_are_not_scored_ask_nothing():
