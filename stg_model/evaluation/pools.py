@@ -22,8 +22,9 @@ def to_video_pools(
     """Return what a system that chose among all actions says among each video's own.
 
     A second whose action is not the video's gets the highest-scored one that is (of equal ones the
-    first by id), or background where the record scores none; tubes of other actions are left out,
-    unless the system has no others.
+    first by id). It gets background where the record scores none of these, or scores the background
+    as high as the best of them. Tubes of other actions are left out, unless the system has no
+    others; one that names a clip stays: its action was not chosen.
     Other systems' predictions come back as they are: what they name beside the video's actions is
     a false alarm.
 
@@ -40,7 +41,11 @@ def to_video_pools(
         is_outside = record.action_id is not None and record.action_id not in pool
         n_anew += is_outside
         seconds[key] = replace(record, action_id=_best(record, pool)) if is_outside else record
-    tubes = tuple(t for t in predictions.tubes if t.action_id in pools.get(t.video_id, ()))
+    tubes = tuple(
+        tube
+        for tube in predictions.tubes
+        if tube.clip_id is not None or tube.action_id in pools.get(tube.video_id, ())
+    )
     # A file without tubes would get those that its seconds imply: this one has some, all wrong.
     tubes = tubes or predictions.tubes
     counts = {
@@ -67,4 +72,7 @@ def check_pool(case: Case) -> None:
 def _best(record: SecondPrediction, pool: Sequence[str]) -> str | None:
     scores: Mapping[str, float] = record.scores
     scored = [action_id for action_id in pool if action_id in scores]
-    return max(scored, key=lambda action_id: scores[action_id], default=None)
+    best = max(scored, key=lambda action_id: scores[action_id], default=None)
+    background = record.background
+    is_background = best is None or (background is not None and background >= scores[best])
+    return None if is_background else best

@@ -165,7 +165,7 @@ def _align_video(
     for second in range(truth.n_seconds):
         record = seconds.get((truth.video_id, second))
         if record is not None:
-            rows[second] = [_background(record), *_scores(record, actions)]
+            rows[second] = [_background(record, actions), *_scores(record, actions)]
     column = {action_id: index for index, action_id in enumerate(actions, start=1)}
     columns = np.zeros(2 * len(truth.clips) + 1, dtype=int)
     columns[1::2] = [column[clip.action_id] for clip in truth.clips]
@@ -188,10 +188,11 @@ def _scores(record: SecondPrediction, actions: Sequence[str]) -> list[float]:
         ) from missing
 
 
-def _background(record: SecondPrediction) -> float:
+def _background(record: SecondPrediction, actions: Sequence[str]) -> float:
+    """Return the background's score, by default 1 - the best score of the video's own actions."""
     if record.background is not None:
         return record.background
-    scores = record.scores.values()
+    scores = [record.scores[action_id] for action_id in actions if action_id in record.scores]
     if not scores or min(scores) < 0 or max(scores) > 1:
         raise UndefinedMetricError(
             f"{record.video_id}/{record.second}: no background score, and its default (1 - the "

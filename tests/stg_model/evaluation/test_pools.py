@@ -22,8 +22,8 @@ TRUTHS = [
 ]
 
 
-def said(action_id, scores, pool="all"):
-    record = SecondPrediction("v", 0, action_id, scores)
+def said(action_id, scores, pool="all", background=None):
+    record = SecondPrediction("v", 0, action_id, scores, background)
     return Predictions(System("x", pool=pool), {("v", 0): record})
 
 
@@ -41,6 +41,17 @@ def test_the_best_of_the_videos_own_actions_is_taken(action_id, scores, chosen):
     found, counts = to_video_pools(TRUTHS, said(action_id, scores))
     assert found.seconds["v", 0].action_id == chosen
     assert counts["seconds_chosen_anew"] == (action_id == "fry")
+
+
+@pytest.mark.parametrize(
+    ("background", "chosen"), [(0.29, "stir"), (0.3, None), (0.8, None), (None, "stir")]
+)
+def test_background_takes_part_in_the_new_choice_where_it_has_a_score(background, chosen):
+    scores = {"fry": 0.9, "cut": 0.2, "stir": 0.3}
+    found, _ = to_video_pools(TRUTHS, said("fry", scores, background=background))
+    assert found.seconds["v", 0].action_id == chosen
+    found, _ = to_video_pools(TRUTHS, said("cut", scores, background=background))
+    assert found.seconds["v", 0].action_id == "cut", "only a new choice is made by scores"
 
 
 def test_tubes_of_other_actions_are_left_out_and_counted():
