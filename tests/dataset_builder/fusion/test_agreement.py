@@ -14,7 +14,7 @@ from dataset_builder.fusion.agreement import (
     alpha,
     icc1,
 )
-from dataset_builder.fusion.answer_table import AnswerTable
+from dataset_builder.fusion.answer_table import AnswerTable, Clicks
 
 values = st.lists(st.lists(st.integers(0, 4), min_size=0, max_size=5), min_size=2, max_size=8)
 
@@ -46,9 +46,7 @@ def label(*places):
     return labels_of([clicks])[0][0]
 
 
-def labels_of(frames, make=None):
-    from dataset_builder.fusion.answer_table import Clicks
-
+def labels_of(frames):
     counts = [len(places) for places in frames]
     people = np.concatenate([np.arange(n) for n in counts])
     places = np.concatenate(frames).reshape(-1, 2)
