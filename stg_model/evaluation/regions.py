@@ -4,7 +4,7 @@ With `region = box` it is the box of the record. With `region = mask` it is the 
 heatmap: the places whose heat, scaled to 0..1 within the frame, is at least `mask_threshold`; a
 record without a heatmap says its box. A record with neither has no region.
 
-A heatmap is enlarged bilinearly to a grid with a long side of `GRID_SIDE` cells, a finer one stays
+A heatmap is enlarged bilinearly to a grid with a long side of `mask_grid` cells, a finer one stays
 as it is; then its range is scaled. A constant heatmap prefers no place: its mask is the whole
 frame. Areas count each cell as its rectangle of the frame, half-open (R18), so the overlap with a
 box is exact, also where the box cuts through cells.
@@ -25,12 +25,10 @@ from dataset_builder.geometry import Box, box_iou
 from dataset_builder.predicted_heatmaps import read_heatmaps
 from dataset_builder.predictions import HeatmapReference
 from stg_model.evaluation.measures import Case, Floats
+from stg_model.evaluation.settings import MASK_GRID
 from stg_model.evaluation.truth import PointKey
 
 Bools = npt.NDArray[np.bool_]
-
-GRID_SIDE = 160
-"""Cells of the long side of the grid on which a mask is taken."""
 
 IOU_DECIMALS = 12
 """IoUs are rounded to this: 9 of 30 columns are no more than .3, in fractions as in pixels.
@@ -50,7 +48,7 @@ def region_ious(case: Case, wanted: Sequence[tuple[PointKey, Box]]) -> Floats:
     Rounded to `IOU_DECIMALS`, so that one that equals a threshold does so in floating point.
 
     Args:
-        case: the system's records, and the rules `region` and `mask_threshold`.
+        case: the system's records, and the rules `region`, `mask_threshold` and `mask_grid`.
         wanted: records by key, each with a true box; a key may come several times.
 
     Raises:
@@ -67,7 +65,7 @@ def region_ious(case: Case, wanted: Sequence[tuple[PointKey, Box]]) -> Floats:
         if found.box is not None:
             ious[place] = box_iou(found.box, box)
     for keys, heat_BRC in _heat(case, places_of):
-        mask_BRC = masks(heat_BRC, case.settings.mask_threshold)
+        mask_BRC = masks(heat_BRC, case.settings.mask_threshold, case.settings.mask_grid)
         for key, mask_RC in zip(keys, mask_BRC, strict=True):
             for place in places_of[key]:
                 ious[place] = mask_iou(mask_RC, wanted[place][1])
@@ -87,12 +85,12 @@ def region_boxes(case: Case) -> dict[PointKey, Box]:
     points = {key: p for key, p in case.predictions.points.items() if key[0] in videos}
     boxes = {key: found.box for key, found in points.items() if found.box is not None}
     for keys, heat_BRC in _heat(case, points):
-        found = mask_boxes(heat_BRC, case.settings.mask_threshold)
+        found = mask_boxes(heat_BRC, case.settings.mask_threshold, case.settings.mask_grid)
         boxes.update(zip(keys, found, strict=True))
     return boxes
 
 
-def masks(heat_BRC: Floats, threshold: float) -> Bools:
+def masks(heat_BRC: Floats, threshold: float, grid: int = MASK_GRID) -> Bools:
     """Return which cells of the finer grid belong to each heatmap's mask; never none of them.
 
     By hand: of a cold and a hot column, heat rises from 0 at a quarter of the width to 1 at three
@@ -101,16 +99,16 @@ def masks(heat_BRC: Floats, threshold: float) -> Bools:
     >>> [float(masks(np.array([[[0.0, 1.0]]]), threshold).mean()) for threshold in (0.5, 0.8)]
     [0.5, 0.35]
     """
-    return _at_least(_enlarged(heat_BRC), threshold)
+    return _at_least(_enlarged(heat_BRC, grid), threshold)
 
 
-def mask_boxes(heat_BRC: Floats, threshold: float) -> list[Box]:
+def mask_boxes(heat_BRC: Floats, threshold: float, grid: int = MASK_GRID) -> list[Box]:
     """Return the box round the part of each mask that holds the highest heat; see `region_boxes`.
 
     >>> mask_boxes(np.array([[[0.0, 1.0]]]), 0.5)
     [Box(x1=0.5, y1=0.0, x2=1.0, y2=1.0)]
     """
-    heat_BRC = _enlarged(heat_BRC)
+    heat_BRC = _enlarged(heat_BRC, grid)
     mask_BRC, is_highest_BRC = _at_least(heat_BRC, threshold), _at_least(heat_BRC, 1)
     return [_part_box(mask, peak) for mask, peak in zip(mask_BRC, is_highest_BRC, strict=True)]
 
@@ -151,7 +149,7 @@ def _heat(case: Case, keys: Iterable[PointKey]) -> Iterator[tuple[list[PointKey]
     block: list[PointKey] = []
     heat: list[Floats] = []
     for reference, heat_RC in read_heatmaps(folder, keys_of):
-        n_cells = max(GRID_SIDE**2, heat_RC.size)
+        n_cells = max(case.settings.mask_grid**2, heat_RC.size)
         if heat and (heat_RC.shape != heat[0].shape or (len(heat) + 1) * n_cells > CELLS_AT_ONCE):
             yield block, np.array(heat)
             block, heat = [], []
@@ -160,13 +158,13 @@ def _heat(case: Case, keys: Iterable[PointKey]) -> Iterator[tuple[list[PointKey]
     yield block, np.array(heat)
 
 
-def _enlarged(heat_BRC: Floats) -> Floats:
-    """Return heatmaps on the grid of the masks, sampled between the centres of their cells.
+def _enlarged(heat_BRC: Floats, grid: int) -> Floats:
+    """Return heatmaps with a long side of `grid` cells, sampled between the centres of their own.
 
     Beyond the outermost centres the heat stays what it is there.
     """
     rows, columns = heat_BRC.shape[1:]
-    scale = max(GRID_SIDE / max(rows, columns), 1)
+    scale = max(grid / max(rows, columns), 1)
     by_row = _bilinear(rows, round(rows * scale))
     by_column = _bilinear(columns, round(columns * scale))
     larger: Floats = by_row @ heat_BRC @ by_column.T

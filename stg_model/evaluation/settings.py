@@ -46,6 +46,7 @@ RULES_VERSION = 2
 
 It covers what has no name of its own too: see "What the digest covers" in `docs/evaluation.md`."""
 
+MASK_GRID = 160
 LARGEST_MASK_GRID = 1000
 
 
@@ -107,7 +108,7 @@ class EvaluationSettings:
     shared_seconds: str = "either_action"
     region: str = "box"
     mask_threshold: float = 0.5
-    mask_grid: int = 160
+    mask_grid: int = MASK_GRID
     iou_comparison: str = ">"
     detection_matching: str = "best_then_unused"
     average_precision: str = "envelope"

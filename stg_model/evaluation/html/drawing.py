@@ -124,7 +124,8 @@ def _drawing(
     if heat is not None:
         data = heat_url(heat, shape)
         if settings.region == "mask":
-            box, outline = None, mask_outline(masks(heat[None], settings.mask_threshold)[0], shape)
+            (mask_RC,) = masks(heat[None], settings.mask_threshold, settings.mask_grid)
+            box, outline = None, mask_outline(mask_RC, shape)
     return Drawing(
         system,
         found,

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import scipy.ndimage
@@ -154,6 +156,18 @@ def test_a_record_says_its_mask_or_its_box_or_nothing(tmp_path):
     wanted = [(key, RIGHT) for key in keys(5)]
     np.testing.assert_allclose(region_ious(case, wanted), [1, 0, 1, np.nan, np.nan])
     assert region_boxes(case) == dict(zip(keys(3), [RIGHT, LEFT, RIGHT], strict=True))
+
+
+def test_the_grid_of_the_masks_is_a_rule(tmp_path):
+    """A cold and a hot cell: where heat reaches .8 of its range falls between cells of a grid."""
+    (heatmap,) = write_heatmaps(tmp_path, "v.npy", [[[0, 1]]])
+    case = case_of(tmp_path, v=[(None, heatmap)])
+    for grid, left in ((2, 0.5), (20, 0.65), (160, 0.65), (4, 0.75)):
+        settings = replace(case.settings, mask_threshold=0.8, mask_grid=grid)
+        (box,) = region_boxes(replace(case, settings=settings)).values()
+        assert box == Box(left, 0, 1, 1)
+        found = region_ious(replace(case, settings=settings), [(keys(1)[0], box)])
+        np.testing.assert_allclose(found, [1])
 
 
 def test_with_boxes_as_regions_no_heatmap_is_read(tmp_path):
