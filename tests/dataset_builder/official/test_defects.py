@@ -133,7 +133,11 @@ def test_files_without_a_defect_give_none_and_the_report_says_what_was_looked_fo
 
 def test_the_report_has_counts_with_examples(publish):
     files = read_folder(publish())
-    report = report_of(files, find_defects(files), n_examples=1)
+    defects = find_defects(files)
+    report = report_of(files, defects, n_examples=1)
+    found = list(dict.fromkeys(defect["code"] for defect in report["defects"]))
+    assert found == [code for code in CODES if code in found]
+    assert len(defects) == sum(defect["count"] for defect in report["defects"])
     cut = next(d for d in report["defects"] if (d["code"], d["file"]) == ("side_cut", RELEASED))
     assert cut["count"] == 3
     assert cut["examples"] == ["landscape_1, second 3: [450, 190, 480, 410]"]

@@ -33,23 +33,50 @@ def test_every_dialect_keeps_the_value_and_gives_its_bytes_again(value, name):
     assert DIALECTS[dialect_of(value, text.encode())](value) == text
 
 
-numbers = st.integers(-9, 999) | st.floats(0, 9) | st.none()
-seconds = st.sampled_from(["0", "7", "12", "07", "x"])
-fours = st.lists(numbers, min_size=3, max_size=4)
-entries = st.one_of(
-    fours,
-    st.fixed_dictionaries({"box": fours, "step": texts}),
-    st.fixed_dictionaries({"second": numbers, "box": fours, "step_name": texts}),
-    st.fixed_dictionaries({"segment": st.lists(numbers, max_size=2), "id": numbers})
-    .flatmap(lambda entry: texts.map(lambda text: entry | {"sentence": text})),
-    st.fixed_dictionaries({"image_url": texts, "x": numbers, "y": numbers, "mean_dist": numbers}),
-    scalars,
-)  # fmt: skip
-likely = st.lists(entries, max_size=3) | st.dictionaries(seconds, entries, max_size=3)
+def entry(**fields):
+    """Return a strategy of objects with these fields in this order."""
+    return st.tuples(*fields.values()).map(lambda found: dict(zip(fields, found, strict=True)))
 
 
-@given(st.sampled_from(sorted(FILES)), likely | st.dictionaries(texts, likely, max_size=3))
-def test_any_value_is_kept_whole_or_refused(name, value):
+whole, real = st.integers(-9, 9_999), st.floats(-9, 9_999)
+maybe = st.none() | real
+seconds = st.integers(0, 999).map(str)
+corners = st.lists(whole, min_size=4, max_size=4)
+of_video = {
+    "boxes_by_second": st.dictionaries(seconds, corners, max_size=3),
+    "boxes_and_steps": st.dictionaries(seconds, entry(box=corners, step=texts), max_size=3),
+    "boxes_listed": st.lists(entry(second=whole, box=corners, step_name=texts), max_size=3),
+    "segments": st.lists(
+        entry(segment=st.lists(whole, min_size=2, max_size=2), id=whole, sentence=texts),
+        max_size=3,
+    ),
+    "steps": st.lists(texts, max_size=3),
+    "sizes": st.lists(whole, min_size=2, max_size=2),
+    "ratios": st.lists(real, min_size=2, max_size=2),
+}
+whole_file = {
+    layout: st.lists(
+        entry(image_url=texts, **{x: maybe, y: maybe}, mean_dist=maybe),
+        max_size=3,
+    )
+    for layout, x, y in (("means", "x", "y"), ("native_means", "mean_x", "mean_y"))
+} | {layout: st.dictionaries(texts, mine, max_size=3) for layout, mine in of_video.items()}
+files = st.sampled_from(sorted(FILES)).flatmap(
+    lambda name: st.tuples(st.just(name), whole_file[FILES[name]])
+)
+
+
+@given(files, st.sampled_from(sorted(DIALECTS)))
+def test_any_file_of_its_layout_is_kept_byte_for_byte(found, dialect):
+    name, value = found
+    data = DIALECTS[dialect](value).encode()
+    videos, rows = rows_of(name, value)
+    again = value_of(name, videos, rows)
+    assert DIALECTS[dialect_of(again, data)](again).encode() == data
+
+
+@given(st.sampled_from(sorted(FILES)), values | st.lists(scalars, max_size=3))
+def test_any_other_value_is_kept_whole_or_refused(name, value):
     try:
         videos, rows = rows_of(name, value)
     except InputError:
@@ -125,8 +152,6 @@ def test_a_folder_without_any_is_refused(tmp_path):
         ("id2xy_box", "[]", r"id2xy_box\.json: must be an object, got \[\]"),
         ("seg", '{"v": [{"id": 0}]}', "entry 0: must have the fields"),
         ("seg", '{"v": [{"segment": [1], "id": 0, "sentence": "a"}]}', "must be a list of 2"),
-        ("vid2step", '{"v": ["\\ud800"]}', "entry 0: must be text"),
-        ("seg", '{"\\ud800": []}', "entry id: must be text"),
         ("id2wh_reso", '{"v": [1, 0.5]}', "differs at byte 9"),
         ("id2wh_reso", '{"v": [NaN, 0.5]}', "must be a finite number, got nan"),
         ("pumpkin_youtube_FPS_21k_annotation_full_agg_p", "{}", "must be a list"),
@@ -137,6 +162,14 @@ def test_a_file_that_could_not_come_back_is_refused_with_the_place(tmp_path, nam
     path.write_text(text)
     with pytest.raises(InputError, match=message):
         read_file(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("vid2step", {"v": ["\ud800"]}), ("seg", {"\ud800": []})]
+)
+def test_half_a_surrogate_pair_is_no_text(name, value):
+    with pytest.raises(InputError, match="must be text"):
+        rows_of(name, value)
 
 
 def test_tables_that_give_another_file_are_refused(publish, tmp_path):

@@ -234,6 +234,7 @@ def test_the_report_counts_what_each_rule_did(publish):
     before, after = report["mean_click_in_box"].values()
     assert (before["hits"], before["of"]) == (14, 16)
     assert (after["hits"], after["of"]) == (16, 16)
+    assert report["estimate_on_uncut_boxes"]["boxes"] == 10
     assert report["estimate_on_uncut_boxes"]["median_px"] == pytest.approx(0)
     assert report["zero_length_clips"] == ["landscape_1_9000-10000_add-salt"]
     json.dumps(report, allow_nan=False)
