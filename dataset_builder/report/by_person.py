@@ -8,7 +8,7 @@ from dataset_builder.release import Release
 from dataset_builder.report.agreement import PERCENT
 from dataset_builder.report.places import PersonPlaces, person_places
 
-LEAST_SCALE = 0.02
+LEAST_REACH = 0.005
 """Diagonals from the middle of the diagram of offsets to its edge, at least."""
 
 
@@ -73,13 +73,13 @@ def people(release: Release) -> People | None:
     ]
     rows.sort(key=lambda row: (-row.n_answers, row.annotator_id))
     offsets = [row.places.offset for row in rows if row.places.offset]
-    reach = max([LEAST_SCALE, *(abs(x) for offset in offsets for x in offset)])
+    reach = max([LEAST_REACH, *(abs(x) for offset in offsets for x in offset)])
     most = max(row.n_clicks for row in rows)
     dots = [
         Dot(
             round(50 + 50 * row.places.offset[0] / reach, 2),
             round(50 + 50 * row.places.offset[1] / reach, 2),
-            round(1.5 + 3 * (row.n_clicks / most) ** 0.5, 2),
+            round(1 + 2 * (row.n_clicks / most) ** 0.5, 2),
             f"{row.annotator_id}: {row.n_clicks:,} clicks",
         )
         for row in rows

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-LEFT, RIGHT, TOP, BOTTOM = 40.0, 312.0, 24.0, 130.0
+LEFT, RIGHT, TOP, BOTTOM = 52.0, 312.0, 24.0, 130.0
 """The axes in a drawing 320 units wide and 170 high."""
 
 MOST_TICKS = 6

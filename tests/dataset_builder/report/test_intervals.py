@@ -20,6 +20,7 @@ def test_equal_values_have_an_interval_of_no_width():
 def test_one_video_tells_nothing_of_others():
     draws = VideoBootstrap(["a", "b"])
     assert draws.mean(np.arange(4.0), ZEROS) == Mean(1.5, 4, None)
+    assert VideoBootstrap(["a"]).mean(np.arange(4.0), ZEROS) == Mean(1.5, 4, None)
     assert draws.mean(np.full(4, math.nan), ZEROS) == Mean(None, 0, None)
 
 
