@@ -16,7 +16,7 @@ def field(record: Row, name: str, kind: type) -> Any:
     """Return a field that must be of one kind; true and false are no numbers."""
     value = record.get(name)
     if not isinstance(value, kind) or isinstance(value, bool):
-        raise InputError(f"field {name!r} must be {kind.__name__}, got {value!r}")
+        raise InputError(f"field {name!r} must be {kind.__name__}, got {value!r:.80}")
     return value
 
 
@@ -44,5 +44,5 @@ def numbers(record: Row, name: str, n: int) -> list[float]:
     """Return a field that must be a list of `n` finite numbers."""
     values = record.get(name)
     if not isinstance(values, list) or len(values) != n:
-        raise InputError(f"field {name!r} must be a list of {n} numbers, got {values!r}")
+        raise InputError(f"field {name!r} must be a list of {n} numbers, got {values!r:.80}")
     return [number(value, name) for value in values]

@@ -23,8 +23,9 @@ from stg_model.evaluation.intervals import IntervalSettings
 from stg_model.evaluation.latex import to_latex
 from stg_model.evaluation.report import evaluate
 from stg_model.evaluation.report_text import to_text
-from stg_model.evaluation.results import Report, read_report
+from stg_model.evaluation.results import Report
 from stg_model.evaluation.settings import EvaluationSettings, settings_from
+from stg_model.evaluation.stored import read_report
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

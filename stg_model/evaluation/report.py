@@ -116,7 +116,7 @@ def _interval(
     if value is None:
         return None
     found = percentile_interval(value, values[name], settings.level)
-    return found and Interval(max(found.low, 0.0), min(found.high, 1.0))
+    return found and Interval(*(min(max(end, 0.0), 1.0) for end in (found.low, found.high)))
 
 
 def _score(case: Case, kind: str) -> SystemReport:

@@ -1,18 +1,15 @@
 """What an evaluation found: a `Report` of rows, one for each system, and its JSON.
 
 The JSON holds everything that a table needs, so that reports can stand beside each other later
-without their predictions (`comparison.tabulate`).
+without their predictions (`stored.read_report`, `comparison.tabulate`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
-from pathlib import Path
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from dataset_builder import json_fields, tables
-from dataset_builder.errors import InputError
 from dataset_builder.predictions import System
 from stg_model.evaluation.intervals import Interval, IntervalSettings
 from stg_model.evaluation.measures import Floats, Scored
@@ -29,6 +26,12 @@ GROUPS = (
 )
 """The metrics by what they ask of a system, by their names without `@threshold`."""
 
+KINDS = ("submitted", "baseline", "people")
+TRUTH_COUNTS = (
+    "videos", "actions", "clips", "seconds", "frames_with_box", "frames_without_box",
+)  # fmt: skip
+"""What a report counts of its release."""
+
 
 @dataclass(frozen=True, slots=True)
 class SystemReport:
@@ -36,7 +39,7 @@ class SystemReport:
 
     Attributes:
         system: who predicted.
-        kind: `submitted`, `baseline`, or `people` (what a person reaches against the others).
+        kind: one of `KINDS`; `people` is what a person reaches against the others.
         metrics: value of each of `metrics_of`, None where it is not defined.
         missing: the reason for each None.
         counts: what the values were taken over, and which records were left aside.
@@ -131,71 +134,3 @@ def grouped(headings: Mapping[str, str]) -> list[tuple[str, list[str]]]:
 def rule_text(value: object) -> str:
     """Return the value of a setting as people write it: thresholds between commas."""
     return ",".join(f"{v:g}" for v in value) if isinstance(value, tuple) else str(value)
-
-
-def read_report(path: Path) -> Report:
-    """Read a report that was written as JSON.
-
-    Raises:
-        InputError: it is no report, or one made by another version of the rules.
-    """
-    found = tables.read_json(path)
-    try:
-        if not isinstance(found, dict) or not {"systems", "settings_digest"} <= found.keys():
-            raise InputError("expected the JSON report that stg-model evaluate --output writes")
-        return _report_from(found)
-    except (InputError, TypeError, KeyError) as error:
-        raise InputError(f"{path}: {error}") from error
-
-
-def _report_from(found: dict[str, Any]) -> Report:
-    release = json_fields.field(found, "release", dict)
-    settings = _settings_from(json_fields.field(found, "settings", dict))
-    if settings.digest != found["settings_digest"]:
-        raise InputError("settings_digest is not that of its settings; evaluate again")
-    intervals = found.get("intervals")
-    metrics = json_fields.field(found, "metrics", list)
-    headings = {entry["name"]: str(entry["heading"]) for entry in metrics}
-    return Report(
-        release_name=json_fields.field(release, "name", str),
-        release_version=json_fields.field(release, "version", str),
-        release_digest=json_fields.field(release, "digest", str),
-        settings=settings,
-        headings=headings,
-        counts=json_fields.field(found, "counts", dict),
-        systems=tuple(
-            _row_from(row, headings) for row in json_fields.field(found, "systems", list)
-        ),
-        intervals=IntervalSettings(**intervals) if intervals else None,
-        left_out=json_fields.field(found, "left_out", dict),
-    )
-
-
-def _settings_from(found: dict[str, Any]) -> EvaluationSettings:
-    known = {f.name for f in fields(EvaluationSettings)}
-    if found.keys() != known:
-        names = ", ".join(sorted(found.keys() ^ known))
-        raise InputError(f"made by another version of the rules ({names}); evaluate again")
-    values: dict[str, Any] = {
-        name: tuple(v) if isinstance(v, list) else v for name, v in found.items()
-    }
-    return EvaluationSettings(**values)
-
-
-def _row_from(row: dict[str, Any], headings: Mapping[str, str]) -> SystemReport:
-    metrics = {name: row[name] for name in headings}
-    for name, value in metrics.items():
-        if value is not None:
-            json_fields.number(value, name)
-    return SystemReport(
-        system=System(**json_fields.field(row, "system", dict)),
-        kind=json_fields.field(row, "kind", str),
-        metrics=metrics,
-        missing=json_fields.field(row, "missing", dict),
-        counts=json_fields.field(row, "counts", dict),
-        n_actions=json_fields.field(row, "n_actions", dict),
-        intervals={
-            name: ends and Interval(*json_fields.numbers(row["intervals"], name, 2))
-            for name, ends in json_fields.field(row, "intervals", dict).items()
-        },
-    )

@@ -135,14 +135,15 @@ class EvaluationSettings:
         """Refuse a name that no rule has, a number out of range, and other versions' rules."""
         if self.rules_version != RULES_VERSION:
             raise InputError(
-                f"made by another version of the rules (rules_version {self.rules_version!r}, "
+                f"made by another version of the rules (rules_version {self.rules_version!r:.40}, "
                 f"this program has {RULES_VERSION}); evaluate again"
             )
         for name, names in CHOICES.items():
             value = getattr(self, name)
             if value not in names:
                 raise InputError(
-                    f"evaluation setting {name} must be one of {', '.join(names)}, got {value!r}"
+                    f"evaluation setting {name} must be one of {', '.join(names)}, "
+                    f"got {value!r:.40}"
                 )
         _check_share("mask_threshold", self.mask_threshold)
         _check_thresholds("frame_iou_threshold", (self.frame_iou_threshold,), self.iou_comparison)

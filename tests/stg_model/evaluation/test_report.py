@@ -18,7 +18,6 @@ from dataset_builder.predictions import (
 )
 from stg_model.evaluation import EvaluationSettings, IntervalSettings, evaluate
 from stg_model.evaluation.report import metrics_of
-from stg_model.evaluation.results import read_report
 
 METRICS = metrics_of(EvaluationSettings())
 BOX = Box(0.2, 0.2, 0.4, 0.4)
@@ -222,43 +221,6 @@ def test_the_json_holds_what_consumers_read(two_videos, right):
     assert row["missing"]["temporal_iou"] == "the predictions hold no second records"
     assert row["system"]["name"] == "perfect"
     assert (found["intervals"], row["intervals"]) == (None, {})
-
-
-def test_a_report_comes_back_from_its_file_as_it_was(two_videos, right, tmp_path):
-    settings = EvaluationSettings(tube_iou_thresholds=(0.2, 0.5))
-    middle = replace(right, system=System("middle"), seconds={})
-    release = replace(two_videos, left_out={"answers with a hint": 3})
-    report = evaluate(release, right, settings, [middle], IntervalSettings(100))
-    assert report.left_out == {"answers with a hint": 3}
-    path = tmp_path / "report.json"
-    path.write_text(tables.canonical_json(report.to_json()), encoding="utf-8")
-    assert read_report(path) == report
-    assert list(read_report(path).headings) == list(report.headings)
-
-
-@pytest.mark.parametrize(
-    ("change", "words"),
-    [
-        ({"systems": None}, "'systems' must be list"),
-        ({"settings": {}}, "another version of the rules"),
-        ({"settings_digest": "0"}, "settings_digest is not that of its settings"),
-        ({"metrics": [{"name": "unheard", "heading": "x"}]}, "unheard"),
-    ],
-)
-def test_a_file_that_is_no_report_of_these_rules_is_refused(
-    change, words, two_videos, right, tmp_path
-):
-    path = tmp_path / "report.json"
-    path.write_text(tables.canonical_json(evaluate(two_videos, right).to_json() | change))
-    with pytest.raises(InputError, match=f"^{path}: .*{words}"):
-        read_report(path)
-
-
-def test_another_json_file_is_refused(tmp_path):
-    path = tmp_path / "list.json"
-    path.write_text("[]")
-    with pytest.raises(InputError, match="expected the JSON report"):
-        read_report(path)
 
 
 def test_the_order_of_the_release_and_of_the_records_does_not_matter(two_videos, right):
