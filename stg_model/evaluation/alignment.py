@@ -5,6 +5,10 @@ which a position can end; with a length model every length is tried (a semi-Mark
 one the best start of each end is a running maximum. The released one has the off-by-one form of
 the published program, for numbers that can be compared with those it gave.
 
+Only the differences between a second's scores count, so its largest is taken off first: what a
+second gives to all never makes the sums coarse. Sums within `TIE` are equal: tenths have no exact
+sum.
+
 Legend: T seconds, M positions, L lengths.
 """
 
@@ -17,6 +21,9 @@ import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
 Bounds = npt.NDArray[np.intp]
+
+TIE = 1e-9
+"""Sums of scores that differ by no more are equal (R29)."""
 
 
 def align(scores_TM: Floats, shortest: Sequence[int], lengths_ML: Floats | None = None) -> Bounds:
@@ -56,7 +63,8 @@ def align(scores_TM: Floats, shortest: Sequence[int], lengths_ML: Floats | None 
         )
     sums_EE = None if lengths_ML is None else np.empty((n_seconds + 1, n_seconds + 1))
     totals = np.zeros((n_positions, n_seconds + 1))
-    np.cumsum(scores_TM.T, axis=1, out=totals[:, 1:])
+    below_best_TM = scores_TM - scores_TM.max(axis=1, keepdims=True)
+    np.cumsum(below_best_TM.T, axis=1, out=totals[:, 1:])
     # best[t]: largest sum when the positions so far hold exactly the first t seconds.
     best = np.full(n_seconds + 1, -np.inf)
     best[0] = 0
@@ -106,12 +114,10 @@ def align_as_released(
 
 
 def _best_starts(gain: Floats, fewest: int) -> tuple[Bounds, Floats]:
-    """Return, for each end, the first best start at least `fewest` before it, and its gain."""
-    n_ends = len(gain)
+    """Return, for each end, the first best start at least `fewest` before it, and the best gain."""
     largest = np.maximum.accumulate(gain)
-    is_new = np.concatenate([[True], gain[1:] > largest[:-1]])
-    start = np.maximum.accumulate(np.where(is_new, np.arange(n_ends), 0))
-    until = n_ends - fewest
+    start = np.searchsorted(largest, largest - TIE)  # where the gains first come within a tie
+    until = len(gain) - fewest
     return (
         np.concatenate([np.zeros(fewest, dtype=np.intp), start[:until]]),
         np.concatenate([np.full(fewest, -np.inf), largest[:until]]),
@@ -128,5 +134,5 @@ def _best_starts_by_length(
     # Row e of the windows, from the last, holds the length score of every start for the end e.
     by_end_and_start = np.lib.stride_tricks.sliding_window_view(backwards, n_ends)[::-1]
     np.add(by_end_and_start, gain, out=sums_EE)
-    start = sums_EE.argmax(axis=1)
-    return start, sums_EE[np.arange(n_ends), start]
+    largest = sums_EE.max(axis=1)
+    return (sums_EE >= largest[:, None] - TIE).argmax(axis=1), largest
