@@ -7,9 +7,12 @@ background counts in the union.
 
 Two cases that the formula leaves open:
 
-- seconds of a clip whose frame has no box say nothing about the place: they count on neither side;
-- a second that two clips share is right when either action is named: it then belongs to the named
-  action alone; where neither is named, it is missed by each.
+- a second in clips none of which has a box there says nothing about the place: it counts on neither
+  side;
+- a second that two clips share is right when either action is named. With a box for the named
+  action, the second belongs to that action alone; an action all of whose seconds went to others
+  scores the share of hits at these. Otherwise each action with a box there is missed, and it is a
+  false alarm as well when no clip of that second has the named action.
 """
 
 from __future__ import annotations
@@ -17,7 +20,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -60,18 +63,27 @@ class IouPointingScore:
 
 @dataclass(slots=True)
 class _Tally:
-    """One video: |X| and |G u D| by action, the actions with a box, and seconds by fate."""
+    """One video: |X| and |G u D| by action, the actions with a box, and seconds by fate.
 
-    hits: Counter[str]
-    union: Counter[str]
+    `given` counts the seconds of an action that belong to another one, `given_hits` those of them
+    at which that one was hit.
+    """
+
     boxed: set[str]
+    hits: Counter[str] = field(default_factory=Counter)
+    union: Counter[str] = field(default_factory=Counter)
+    given: Counter[str] = field(default_factory=Counter)
+    given_hits: Counter[str] = field(default_factory=Counter)
     n_seconds: int = 0
     n_ignored: int = 0
     n_missing: int = 0
 
     def ious(self) -> list[float]:
-        """Return |X| / |G u D| of each action of the video that has anything to score."""
-        return [self.hits[a] / self.union[a] for a in sorted(self.boxed) if self.union[a]]
+        """Return |X| / |G u D| of each action that has a box in the video, whatever was said."""
+        return [
+            self.hits[a] / self.union[a] if self.union[a] else self.given_hits[a] / self.given[a]
+            for a in sorted(self.boxed)
+        ]
 
 
 def score_iou_pointing(truths: Sequence[VideoTruth], predictions: Predictions) -> IouPointingScore:
@@ -143,23 +155,27 @@ def _scored(tallies: Sequence[_Tally]) -> Scored:
 
 
 def _tally(truth: VideoTruth, predictions: Predictions) -> _Tally:
-    tally = _Tally(Counter(), Counter(), set())
-    for second, true in enumerate(truth.by_second()):
-        record = predictions.seconds.get((truth.video_id, second))
-        said = record.action_id if record else None
+    true_seconds = truth.by_second()
+    tally = _Tally({action_id for true in true_seconds for action_id in true.boxes})
+    for second, true in enumerate(true_seconds):
         boxes = true.boxes
-        if true.actions and (not boxes or (said in true.actions and said not in boxes)):
+        if true.actions and not boxes:
             tally.n_ignored += 1
             continue
+        record = predictions.seconds.get((truth.video_id, second))
+        said = record.action_id if record else None
         tally.n_seconds += 1
         tally.n_missing += record is None
-        tally.boxed |= boxes.keys()
-        if said is not None:
-            tally.union[said] += 1
-        if said in boxes:
+        if said is not None and said in boxes:
             found = predictions.points.get((truth.video_id, second, said))
             is_hit = found is not None and any(b.contains(found.point) for b in boxes[said])
+            others = boxes.keys() - {said}
+            tally.union[said] += 1
             tally.hits[said] += is_hit
-        else:
-            tally.union.update(boxes.keys())
+            tally.given.update(others)
+            tally.given_hits.update(others if is_hit else ())
+            continue
+        tally.union.update(boxes.keys())
+        if said is not None and said not in true.actions:
+            tally.union[said] += 1
     return tally
