@@ -74,8 +74,9 @@ def true_boxes(truths: tuple[VideoTruth, ...]) -> list[tuple[PointKey, Box]]:
 def read_truth(release: Release, clips: str = "benchmark") -> tuple[VideoTruth, ...]:
     """Return the truth of every video that is scored, by video id.
 
-    With `clips="benchmark"` only clips of a benchmark split are scored, and videos that hold other
-    clips alone are left out; clips that are not scored still say what is background.
+    With `clips="benchmark"` only clips of a benchmark split are scored, and videos without one are
+    left out; clips that are not scored still say what is background. A video without any clip is
+    left out by either rule: nobody looked at it, so nothing in it is known to be background.
 
     Raises:
         InputError: no clip is left to score, or clips, boxes and videos do not fit together.
@@ -88,8 +89,8 @@ def read_truth(release: Release, clips: str = "benchmark") -> tuple[VideoTruth, 
         clips_of[clip.video_id].append(clip)
     boxes_of = _boxes_of_clips(release)
     truths = (_video_truth(videos[v], clips_of[v], boxes_of, clips) for v in clips_of)
-    kept = tuple(t for t in truths if not t.clips or any(c.is_scored for c in t.clips))
-    if not any(truth.clips for truth in kept):
+    kept = tuple(truth for truth in truths if any(clip.is_scored for clip in truth.clips))
+    if not kept:
         raise InputError(
             f"release {release.name!r}: nothing to score, none of its {len(release.clips)} clips "
             "is in a benchmark split (--clips all scores every clip)"

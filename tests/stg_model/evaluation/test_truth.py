@@ -46,10 +46,16 @@ def test_clips_outside_a_benchmark_split_are_no_background_but_are_not_scored(ma
     first, *others = release.clips
     release = replace(release, clips=(first, *(replace(c, is_benchmark=False) for c in others)))
     truths = {truth.video_id: truth for truth in read_truth(release)}
-    assert set(truths) == {"empty", "v"}
+    assert set(truths) == {"v"}
     assert truths["v"].by_second()[3] == TrueSecond({"stir"})
     assert true_boxes(tuple(truths.values())) == [(("v", 0, "cut"), BOX)]
     assert len(true_boxes(read_truth(release, "all"))) == 3
+
+
+@pytest.mark.parametrize("rule", ["benchmark", "all"])
+def test_a_video_without_any_clip_is_nowhere_known_to_be_background(rule, make_release):
+    release = make_release(("v", 0, 2, "cut", {0: BOX}), durations={"v": 3.0, "empty": 4.0})
+    assert [truth.video_id for truth in read_truth(release, rule)] == ["v"]
 
 
 def test_a_release_without_benchmark_clips_is_refused_with_the_way_out(make_release):
