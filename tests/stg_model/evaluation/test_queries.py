@@ -139,14 +139,20 @@ def test_tubes_of_another_video_or_action_answer_nothing():
 
 @pytest.mark.parametrize(
     "change",
-    [{"clip_id": "nowhere"}, {"clip_id": "o"}, {"video_id": "w"}, {"action_id": "stir"}],
+    [
+        {"clip_id": "nowhere"},
+        {"clip_id": "o"},
+        {"video_id": "w"},
+        {"action_id": "stir"},
+        {"action_id": "fry"},
+    ],
 )
 @pytest.mark.parametrize("header", ["video", "all"])
 def test_a_tube_must_name_a_clip_of_its_video_and_action(change, header):
     """Clip "o" is not scored, and of "stir"; a header of "all" drops no tube that names a clip."""
     clips = truth(CUT, TrueClip("o", "stir", frozenset({9}), {9: BOX}, is_scored=False))
     wrong = tube(2, **{"clip_id": "c", **change})
-    case = Case((clips,), (), Predictions(System("s", pool=header), tubes=(wrong,)), RULES)
+    case = Case((clips,), (), Predictions(System("s", pool=header), tubes=(tube(2), wrong)), RULES)
     case = replace(case, predictions=to_video_pools(case.truths, case.predictions)[0])
     for scorer in (score, given_time.score):
         with pytest.raises(InputError, match=f"names clip '{wrong.clip_id}', but the release has"):
