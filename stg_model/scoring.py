@@ -51,13 +51,15 @@ class Options:
         """Refuse, before any work is done, to overwrite a file and to go on without a truth.
 
         Raises:
-            InputError: `segments` or `sizes` without `official`.
+            InputError: `segments` or `sizes` without `official`; two outputs of one path.
             OutputError: an output exists and `force` is not given.
         """
         if not self.official and (self.segments or self.sizes):
             raise InputError("--segments and --sizes belong to the boxes of --official")
-        for path in (self.output, self.latex, self.html):
-            if path and path.exists() and not self.force:
+        outputs = [path for path in (self.output, self.latex, self.html) if path]
+        _refuse_twice(outputs, "outputs need a file each")
+        for path in outputs:
+            if path.exists() and not self.force:
                 raise OutputError(f"{path}: exists already; choose another place or pass --force")
 
     @property
@@ -119,6 +121,7 @@ def run_comparison(folder: Path | None, predictions: Sequence[Path], options: Op
         DatasetError: as `run_evaluation`.
     """
     options.check()
+    _refuse_twice(predictions, "there is nothing to compare")
     settings, intervals = options.settings, options.intervals
     release = options.release(folder)
     systems = _distinct([read_predictions(path) for path in predictions], predictions)
@@ -141,6 +144,7 @@ def run_tabulation(reports: Sequence[Path], options: Options, *, different_rules
         )
     if len(reports) < 2:
         raise InputError("a table of reports needs two of them or more")
+    _refuse_twice(reports, "a table shows each report once")
     try:
         found = [(n, read_report(p)) for n, p in zip(_names(reports), reports, strict=True)]
     except InputError as error:
@@ -148,6 +152,12 @@ def run_tabulation(reports: Sequence[Path], options: Options, *, different_rules
             f"{error}; to score predictions files give --release or --official"
         ) from error
     return _put(tabulate(found, allow_different_rules=different_rules), options)
+
+
+def _refuse_twice(paths: Sequence[Path], why: str) -> None:
+    for path, n in Counter(path.resolve() for path in paths).items():
+        if n > 1:
+            raise InputError(f"{path}: is given {n} times; {why}")
 
 
 def _names(paths: Sequence[Path]) -> list[str]:

@@ -22,7 +22,6 @@ from stg_model.evaluation.intervals import (
     percentile_interval,
     two_sided_p,
 )
-from stg_model.evaluation.people import PEOPLE
 from stg_model.evaluation.report import evaluate_all
 from stg_model.evaluation.results import Report, SystemReport, rule_text
 from stg_model.evaluation.settings import EvaluationSettings
@@ -88,12 +87,8 @@ def compare(
     Without `intervals` there are the values alone.
 
     Raises:
-        InputError: as `evaluate`; and two rows with one name.
+        InputError: as `evaluate`.
     """
-    names = Counter([*(found.system.name for found in [*systems, *baselines]), PEOPLE.name])
-    for name, n in names.items():
-        if n > 1:
-            raise InputError(f"{n} systems are named {name!r}; give each a name of its own")
     report = evaluate_all(release, systems, settings, baselines, intervals)
     first, *others = report.systems
     differences = [found for other in others for found in _differences(report, first, other)]
@@ -109,7 +104,8 @@ def tabulate(
     report's name in brackets.
 
     Raises:
-        InputError: their truth or their rules differ. With `allow_different_rules` such rows carry
+        InputError: a release was never written, so that nothing says which one it is; or their
+            truth or their rules differ. With `allow_different_rules` such rows carry
             a mark behind their name, and the notes say what the mark stands for.
     """
     base_name, base = reports[0]
@@ -120,6 +116,11 @@ def tabulate(
         row.system.name for _, report in reports for row in report.systems if _is_submitted(row)
     )
     for name, report in reports:
+        if not report.release_digest:
+            raise InputError(
+                f"{name}: its release was never written and has no digest, so that it could be "
+                "any; write the release, read it and evaluate again"
+            )
         unlike = tuple(_unlike(base, report))
         if unlike and not allow_different_rules:
             raise InputError(

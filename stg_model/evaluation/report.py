@@ -6,6 +6,7 @@ system's predictions do not define is absent with its reason, never guessed.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -30,7 +31,7 @@ from stg_model.evaluation.intervals import (
     replicates,
 )
 from stg_model.evaluation.measures import Case, Floats, Scored, value_of
-from stg_model.evaluation.people import people_report
+from stg_model.evaluation.people import PEOPLE, people_report
 from stg_model.evaluation.pools import to_video_pools
 from stg_model.evaluation.results import Report, SystemReport
 from stg_model.evaluation.settings import EvaluationSettings
@@ -61,8 +62,9 @@ def evaluate(
     counted.
 
     Raises:
-        InputError: the release has nothing to score, none of a system's records is about it, or
-            it saw frames of another shape (`check_frame_sizes`).
+        InputError: the release has nothing to score, none of a system's records is about it, it
+            saw frames of another shape (`check_frame_sizes`), or it bears a baseline's name or that
+            of the people.
     """
     return evaluate_all(release, [predictions], settings, baselines, intervals)
 
@@ -79,6 +81,10 @@ def evaluate_all(
     truths = read_truth(release, settings.clips)
     systems = [(found, "submitted") for found in submitted]
     systems += [(found, "baseline") for found in baselines]
+    names = Counter([*(found.system.name for found, _ in systems), PEOPLE.name])
+    for name, n in names.items():
+        if n > 1:
+            raise InputError(f"{n} systems are named {name!r}; give each a name of its own")
     for found, _ in systems:
         check_frame_sizes(release, found)
     rows = [_score(Case(truths, release.actions, found, settings), kind) for found, kind in systems]

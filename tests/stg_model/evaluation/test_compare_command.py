@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -67,9 +68,26 @@ def test_systems_of_one_name_get_their_files_name(places, release, write):
 
 
 def test_one_file_given_twice_is_refused(release, write):
-    result = run(*[write("a.jsonl", "mine")] * 2, "--release", release)
+    file = write("a.jsonl", "mine")
+    again = str(Path(file).parent / "." / "1" / ".." / "a.jsonl")
+    result = run(file, again, "--release", release)
     assert result.exit_code == 1
-    assert "2 systems are named" in result.stderr
+    assert result.stderr == f"Error: {file}: is given 2 times; there is nothing to compare\n"
+    report = evaluate(release, file, Path(file).with_suffix(".json"))
+    result = run(report, report)
+    assert result.exit_code == 1
+    assert result.stderr == f"Error: {report}: is given 2 times; a table shows each report once\n"
+
+
+def test_a_system_with_the_name_of_a_baseline_is_refused_in_one_line(release, write):
+    for arguments in (
+        [write("a.jsonl", "random"), "--release", release],
+        [write("a.jsonl", "people"), write("b.jsonl", "mine"), "--release", release],
+    ):
+        result = run(*arguments)
+        assert result.exit_code == 1
+        assert "2 systems are named" in result.stderr
+        assert result.stderr.count("\n") == 1
 
 
 def test_one_system_alone_is_compared_with_the_baselines(release, write):

@@ -177,6 +177,14 @@ def test_reports_of_other_rules_are_refused_with_the_rules_that_differ(release, 
         tabulate(reports)
 
 
+@pytest.mark.parametrize("allow", [False, True])
+def test_a_report_of_a_release_that_was_never_written_is_refused(release, right, allow):
+    """Two of them share the empty digest, whatever each of them holds."""
+    reports = [(n, evaluate(replace(release, digest=""), right)) for n in ("a", "b")]
+    with pytest.raises(InputError, match="a: its release was never written and has no digest"):
+        tabulate(reports, allow_different_rules=allow)
+
+
 def test_reports_of_another_release_are_refused(release, right):
     anew = replace(release, version="2.0.0", digest="e" * 64)
     reports = [("a", evaluate(release, right)), ("b", evaluate(anew, right))]

@@ -143,6 +143,28 @@ def test_too_many_or_too_few_places_are_refused(arguments):
     assert "give RELEASE PREDICTIONS, or --official BOXES PREDICTIONS" in result.stderr
 
 
+def test_clips_are_chosen_once(places):
+    result = run(*places, "--clips", "all", "--rule", "clips=benchmark")
+    assert result.exit_code == 1
+    assert result.stderr == "Error: clips is asked for as all and as benchmark; choose one\n"
+    result = run(*places, "--clips", "all", "--rule", "clips=all", "--replicates", "0", "--json")
+    assert json.loads(result.stdout)["settings"]["clips"] == "all"
+
+
+def test_two_outputs_of_one_path_are_refused(places, tmp_path):
+    one, other = tmp_path / "report", tmp_path / "deep" / ".." / "report"
+    result = run(*places, "--output", str(one), "--html", str(other), "--force")
+    assert result.exit_code == 1
+    assert result.stderr == f"Error: {one}: is given 2 times; outputs need a file each\n"
+    assert not one.exists()
+
+
+def test_too_many_replicates_are_refused(places):
+    result = run(*places, "--replicates", "1000000000")
+    assert result.exit_code == 1
+    assert result.stderr == "Error: intervals take 100,000 replicates at most, got 1000000000\n"
+
+
 def test_segments_without_published_boxes_are_refused(places):
     result = run(*places, "--segments", "seg.json")
     assert result.exit_code == 1

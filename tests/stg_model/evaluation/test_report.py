@@ -198,12 +198,20 @@ def test_predictions_for_another_release_are_refused(two_videos, right):
 
 def test_baselines_stand_beside_the_system_in_order(two_videos, right):
     middle = replace(right, system=System("middle"), seconds={})
-    report = evaluate(two_videos, right, baselines=[middle, right])
+    other = replace(middle, system=System("other"))
+    report = evaluate(two_videos, right, baselines=[other, middle])
     assert [(row.system.name, row.kind) for row in report.systems] == [
         ("perfect", "submitted"),
+        ("other", "baseline"),
         ("middle", "baseline"),
-        ("perfect", "baseline"),
     ]
+
+
+def test_a_system_does_not_bear_the_name_of_a_baseline_or_of_the_people(two_videos, right):
+    with pytest.raises(InputError, match="2 systems are named 'perfect'; give each a name of its"):
+        evaluate(two_videos, right, baselines=[right])
+    with pytest.raises(InputError, match="2 systems are named 'people'"):
+        evaluate(two_videos, replace(right, system=System("people")))
 
 
 def test_the_json_holds_what_consumers_read(two_videos, right):

@@ -19,7 +19,8 @@ from stg_model.evaluation.stored import read_report
 
 VALUES = (
     None, True, 0, -1, 10**30, 0.5, -0.0, 1e308, float("nan"), float("inf"), "",
-    "x" * 300, "a\x00b", "\ud800", "people", [], [1], [0.4, 0.2], [None, 1], [[]], {}, {"a": 1}, {"\ud800": 1},
+    "x" * 300, "a\x00b", "\ud800", "people", [], [1], [0.4, 0.2], [None, 1], [[]], {}, {"a": 1},
+    {"\ud800": 1},
 )  # fmt: skip
 
 
