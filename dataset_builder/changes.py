@@ -39,6 +39,9 @@ KEYS: Mapping[str, tuple[str, ...]] = {
 }
 """The tables of a release in their order, and what a row of each is known by."""
 
+_READ = {"clips": ("video_id", "start_s", "end_s"), "boxes": ("x1", "y1", "x2", "y2")}
+"""Columns that are read beside the keys."""
+
 MAIN = "main"
 BY_KEY, BY_CONTENT, BY_COUNT = "key", "frame and content", "number only"
 NOT_COMPARED = ("counts", "settings", "snapshot", "version")
@@ -212,9 +215,10 @@ def _read_table(name: str, path: Path) -> Table:
         table = pq.read_table(path)
     except (OSError, pa.ArrowException) as error:
         raise InputError(f"{path}: cannot be read as Parquet ({error})") from error
-    missing = [column for column in KEYS[name] if column not in table.column_names]
+    needed = (*KEYS[name], *_READ.get(name, ()))
+    missing = [column for column in needed if column not in table.column_names]
     if missing:
-        raise InputError(f"{path}: has no column {missing[0]!r}, by which its rows are known")
+        raise InputError(f"{path}: has no column {missing[0]!r}; is it a table of a release?")
     rows: dict[Key, tables.Row] = {}
     for row in table.to_pylist():
         key = _key(name, row)
@@ -223,8 +227,11 @@ def _read_table(name: str, path: Path) -> Table:
         rows[key] = row
     rows = dict(sorted(rows.items()))
     digest = hashlib.sha256()
-    for row in rows.values():
-        digest.update(tables.compact_json(row).encode() + b"\n")
+    for key, row in rows.items():
+        try:
+            digest.update(tables.compact_json(row).encode() + b"\n")
+        except (TypeError, ValueError) as error:
+            raise InputError(f"{path}: row {_in_words(key)} has no JSON ({error})") from error
     columns = {column.name: str(column.type) for column in table.schema}
     return Table(columns, rows, digest.hexdigest())
 

@@ -17,7 +17,7 @@ from dataset_builder.changes import Changes, box_ious
 from dataset_builder.errors import InputError
 from dataset_builder.release import Release
 from dataset_builder.report.agreement import MOST_DISTANCE, agreement
-from dataset_builder.report.by_action import action_rows, strip
+from dataset_builder.report.by_action import action_rows
 from dataset_builder.report.by_person import people
 from dataset_builder.report.contents import contents
 from dataset_builder.report.drawing import draw
@@ -37,7 +37,6 @@ MOST_CHANGES = 12
 
 _BROKEN = frozenset(
     {
-        "unreadable",
         "frame_without_clip",
         "frame_twice",
         "answer_without_frame",
@@ -87,7 +86,6 @@ def render(
     return fill(
         TEMPLATES / "release",
         "page.html",
-        filters={"strip": strip},
         release=release,
         contents=contents(release),
         agreement=agreement(release, places, draws),
@@ -108,7 +106,9 @@ def render(
 
 def _drawable(outcome: Verification) -> Release:
     broken = [f for f in outcome.findings if f.code in _BROKEN]
-    if outcome.release is None or broken:
+    if outcome.release is None:
+        raise InputError("; ".join(f.message for f in outcome.findings if f.code == "unreadable"))
+    if broken:
         first = broken[0]
         raise InputError(
             f"{first.where}: {first.message}; such a release cannot be drawn, look with verify"

@@ -175,14 +175,23 @@ def test_other_texts_of_the_manifest_are_a_patch_and_the_name_is_nothing(write):
     assert step_of(plain, write("1.0.2", made_with="a test"))[0] == "none"
 
 
+def without_a_number(table: pa.Table) -> pa.Table:
+    place = table.schema.get_field_index("end_s")
+    return table.set_column(place, "end_s", pa.array([float("nan")] * len(table)))
+
+
 @pytest.mark.parametrize(
     ("table", "change", "message"),
     [
         ("boxes", lambda t: pa.concat_tables([t, t.slice(0, 1)]), "two rows have the key"),
         ("frames", lambda t: t.drop_columns(["second"]), "has no column 'second'"),
+        ("boxes", lambda t: t.drop_columns(["x2"]), "has no column 'x2'"),
+        ("clips", without_a_number, "row video0_0-5000_crack-egg has no JSON"),
     ],
 )
-def test_a_table_without_keys_is_refused_in_one_line(write, tmp_path, table, change, message):
+def test_a_table_that_cannot_be_compared_is_refused_in_one_line(
+    write, tmp_path, table, change, message
+):
     whole = write("1.0.0")
     broken = Path(shutil.copytree(whole, tmp_path / "broken"))
     change_table(broken, table, change)

@@ -92,9 +92,11 @@ def test_findings_are_told_by_code_and_only_some_of_each(shown):
     many = tuple(Finding("box_differs", f"clip/{n}", "another") for n in range(30))
     page = render(Verification(shown.release, (*many, Finding("rule_differs", "x", "y")), ()))
     assert "31 differences." in page
+    assert ">verify found 31 differences<" in page
     assert "the first 20 shown" in page
     assert page.count("clip/1<") == 1
     assert "Nothing differs" not in page
+    assert ">verify found" not in render(shown.outcome)
 
 
 def test_the_changes_name_the_step_and_the_rows(whole):
@@ -201,6 +203,6 @@ def test_the_command_refuses_folders_that_are_none(shown, tmp_path):
     tables.write_sums(tmp_path)
     refused = report(tmp_path, tmp_path / "page.html")
     assert (refused.exit_code, refused.stderr.count("\n")) == (1, 1)
-    assert "cannot be drawn" in refused.stderr
+    assert "manifest.json: cannot be read as JSON" in refused.stderr
     both = report(shown.folder, tmp_path / "p.html", "--frames", tmp_path, "--videos", tmp_path)
     assert both.exit_code == 2
