@@ -139,6 +139,16 @@ def test_the_released_form_is_the_same_in_tenths_as_in_whole_numbers(offset):
             assert found == align_as_released(scores.astype(float), SHORTEST, whole).tolist()
 
 
+@pytest.mark.parametrize("decode", [align, align_as_released])
+def test_what_one_second_gives_to_all_makes_the_others_no_coarser(decode):
+    for seed in range(40):
+        tenths = random_tenths(seed)[0] / 10
+        tenths[0] = 0
+        found = decode(tenths, SHORTEST).tolist()
+        tenths[0] = 1e12
+        assert decode(tenths, SHORTEST).tolist() == found
+
+
 @pytest.mark.parametrize("lengths", [None, np.zeros((2, 4))])
 @pytest.mark.parametrize(("gain", "boundary"), [(0.5 * TIE, 1), (2 * TIE, 2)])
 def test_sums_tie_within_the_tolerance_and_not_beyond(gain, boundary, lengths):
