@@ -107,7 +107,8 @@ def _records(
             scores_of = dict(zip(pool, scores.tolist(), strict=True))
             background = float(rng.random())
             seconds.append(SecondPrediction(video_id, second, said, scores_of, background))
-            for action_id in {said, clip and clip.action_id} - {None}:
+            # Sorted, since each draws random numbers: sets of strings have no order of their own.
+            for action_id in sorted({said, clip and clip.action_id} - {None}):
                 box = release.boxes.get((clip.clip_id, second)) if clip else None
                 box = _near(box or _box(rng), rng)
                 key = video_id, second, action_id
