@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from dataset_builder.domain import Action
 from dataset_builder.report.page import write_page
 from dataset_builder.verify import Finding, Verification
 
@@ -23,6 +26,17 @@ def test_axe_and_the_page_s_own_policy_have_nothing_to_say(
     address, problems_of_page, screen, scheme
 ):
     assert problems_of_page(address, screen, scheme) == []
+
+
+@pytest.mark.parametrize("screen", ["desktop", "phone"])
+def test_very_long_names_do_not_widen_the_page(shown, problems_of_page, tmp_path, screen):
+    release, long = shown.release, "x" * 300
+    clips = tuple(replace(clip, split=long) for clip in release.clips)
+    actions = tuple(Action(action.action_id, long) for action in release.actions)
+    named = replace(release, name=long, licence=long, clips=clips, actions=actions)
+    path = tmp_path / "page.html"
+    write_page(path, Verification(named, (Finding(long, long, long),), (long,)))
+    assert problems_of_page(path.as_uri(), screen, "light") == []
 
 
 def test_a_heading_sorts_its_table_and_shapes_can_be_put_away(address, page):
