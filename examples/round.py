@@ -96,15 +96,15 @@ class Round:
         """Run an annot-server command on this round's home."""
         return self.run("annot-server", "--home", self.home, *arguments)
 
-    def invite(self, name: str, role: str, url: str) -> str:
-        """Return a fresh invite link."""
-        arguments = ("invite", name, "--role", role, "--base-url", url, "--json")
-        return str(json.loads(self.server(*arguments))["url"])
+    def invite(self, role: str, url: str, *who: object) -> str:
+        """Return fresh invite links, one a line; many have their person's name before them."""
+        return self.server("invite", *who, "--role", role, "--base-url", url)
 
-    def crowd(self, url: str, truth: Path, people: range, seed: int) -> dict[str, Any]:
-        """Let some people answer everything that `truth` knows, and known frames on the way."""
-        links = self.folder / f"invites-{people.start}.txt"
-        lines = [self.invite(f"Person {i + 1}", "annotator", url) + "\n" for i in people]
+    def crowd(self, url: str, truth: Path, n_people: int, seed: int) -> dict[str, Any]:
+        """Let new people answer everything that `truth` knows, and known frames on the way."""
+        invited = self.invite("annotator", url, "--count", n_people, "--prefix", "Person ")
+        links = self.folder / f"invites-{seed}.txt"
+        lines = [line.split("\t")[1] + "\n" for line in invited.splitlines()]
         links.write_text("".join(lines), encoding="utf-8")
         arguments = ("--server", url, "--truth", truth, "--invites", links, "--seed", seed)
         arguments += ("--truth", self.world / GOLD_PART / "truth")
@@ -139,7 +139,7 @@ class Round:
             *(SMALL_TRAINING if self.small else ()),
         )
         self.say("nine people answer the held-out frames meanwhile")
-        crowd = self.crowd(url, world / "held-out/truth", range(N_PEOPLE), self.seed)
+        crowd = self.crowd(url, world / "held-out/truth", N_PEOPLE, self.seed)
         self.say(f"{crowd['answers']} answers in {crowd['seconds']} s")
         crowd_ended = time.monotonic()
         self.finish(training)
@@ -174,7 +174,7 @@ class Round:
             *("--clips", world / "open/clips.csv", "--output", prelabels),
         )
         imported = json.loads(self.server("import-prelabels", prelabels, "--json"))
-        helped = self.crowd(url, world / "open/truth", range(N_PEOPLE, N_PEOPLE + 3), self.seed + 1)
+        helped = self.crowd(url, world / "open/truth", 3, self.seed + 1)
         audit = json.loads(self.server("audit", "--json"))
         return {
             "frames": audit["frames"],
@@ -196,7 +196,7 @@ class Round:
     def gold(self, crowd: dict[str, Any]) -> dict[str, Any]:
         """Return what known answers say of the first crowd, whose last person is careless."""
         scores = {row["name"]: row for row in json.loads(self.server("scores", "--json"))}
-        people = [scores[f"Person {n + 1}"] for n in range(N_PEOPLE)]
+        people = [scores[f"Person {n + 1:02}"] for n in range(N_PEOPLE)]
         careless = people.pop()
         n_gold = sum(person["gold_answers"] for person in people)
         n_right = sum((person["gold_right"] or 0) * person["gold_answers"] for person in people)
@@ -290,8 +290,8 @@ def free_port(wanted: int = 0) -> int:
 
 def serve_until_interrupted(this: Round, url: str) -> None:
     """Print what to open, open it where there is a screen, and wait for Ctrl-C."""
-    annotator = this.invite("You, annotating", "annotator", url)
-    maintainer = this.invite("You, maintaining", "maintainer", url)
+    annotator = this.invite("annotator", url, "You, annotating").strip()
+    maintainer = this.invite("maintainer", url, "You, maintaining").strip()
     print(f"\nAnnotate:  {annotator}\nMaintain:  {maintainer}")
     print(f"Contact sheet of the release: {this.folder / 'contact-sheet.png'}")
     print(f"Evaluation of the model:      {this.folder / 'evaluation.html'}")
