@@ -45,7 +45,10 @@ def to_text(found: Report | Comparison) -> str:
     report = whole.report
     left_out = _counts(report.left_out)
     lines = [
-        f"release {report.release_name} {report.release_version}, sha256 {report.release_digest}",
+        escaped(
+            f"release {report.release_name} {report.release_version}, sha256 "
+            f"{report.release_digest}"
+        ),
         *_wrapped(f"scored: {_counts(report.counts)}"),
         *(_wrapped(f"left out of the release: {left_out}") if left_out else ()),
         "All metrics lie in 0..1; more is better.",
@@ -86,7 +89,7 @@ def _n_actions(report: Report) -> _Column:
 
 
 def _system(row: SystemReport) -> _Column:
-    heading = textwrap.wrap(row.system.name, NAME_WIDTH) or [""]
+    heading = textwrap.wrap(escaped(row.system.name), NAME_WIDTH) or [""]
     if row.kind != "submitted":
         heading.append(f"({row.kind})")
     cells = {
@@ -138,7 +141,10 @@ def _difference_lines(report: Report, differences: Sequence[Difference]) -> list
         "",
         *_blocks(
             report.headings,
-            [_Column(textwrap.wrap(name, NAME_WIDTH), cells) for name, cells in columns.items()],
+            [
+                _Column(textwrap.wrap(escaped(name), NAME_WIDTH), cells)
+                for name, cells in columns.items()
+            ],
         ),
     ]
 
@@ -220,9 +226,18 @@ def _counts(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{name.replace('_', ' ')} {n:,}" for name, n in counts.items() if n)
 
 
+def escaped(text: str) -> str:
+    r"""Return text with a code for each character that a terminal would not show as one.
+
+    >>> print(escaped("a\x1b[31mb"))
+    a\x1b[31mb
+    """
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
 def _wrapped(text: str, indent: str = "") -> list[str]:
     return textwrap.wrap(
-        text,
+        escaped(text),
         WIDTH,
         initial_indent=indent,
         subsequent_indent=indent + "    ",

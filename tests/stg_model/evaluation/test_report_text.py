@@ -167,3 +167,15 @@ def test_every_rule_is_printed_once(settings):
     text = to_text(report_of(row_of("a"), settings=settings))
     for name in EvaluationSettings.__dataclass_fields__:
         assert text.count(f" {name} = ") == 1
+
+
+def test_characters_that_a_terminal_obeys_are_shown_as_codes():
+    """A name could clear the screen, turn what follows round, or write over another row."""
+    name = "a\x1b[2J\u202eé"
+    row = row_of(name, counts={"records\x1b": 1}, missing={"mof": "why\x00"}, metrics={"mof": None})
+    report = replace(report_of(row), release_name="\r\x9bx", left_out={"\x07": 2})
+    difference = Difference("mof", "b\x1b", name, 0.25, None, None, 2)
+    text = to_text(Comparison(report, (difference,), ("note \x1b",)))
+    assert all(line.isprintable() for line in text.split("\n"))
+    assert text.count(r"a\x1b[2J\u202eé") == 3
+    assert text.startswith(r"release \r\x9bx 1.0.0, sha256")

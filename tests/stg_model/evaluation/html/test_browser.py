@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 
 import PIL.Image
 import pytest
 
+from dataset_builder.predictions import System
 from dataset_builder.report.pictures import small_jpeg
+from stg_model.evaluation.comparison import compare
 from stg_model.evaluation.html.page import write_page
+from stg_model.evaluation.intervals import IntervalSettings
 
 pytestmark = pytest.mark.browser
 
@@ -39,6 +43,23 @@ def test_axe_and_the_page_s_own_policy_have_nothing_to_say(
     address, problems_of_page, screen, scheme
 ):
     assert problems_of_page(address, screen, scheme) == []
+
+
+@pytest.mark.parametrize("screen", ["desktop", "phone"])
+def test_a_very_long_name_widens_neither_the_page_nor_a_table(
+    compared, tmp_path, page, problems_of_page, screen
+):
+    system, *others = compared.predictions
+    long = replace(system, system=System("n" * 400, backbone="b" * 400))
+    found = compare(compared.release, [long, *others], None, IntervalSettings(100))
+    path = tmp_path / "long.html"
+    write_page(path, found.report, compared.release, [long, *others], comparison=found)
+    assert problems_of_page(path.as_uri(), screen, "light") == []
+    page.goto(path.as_uri())
+    page.evaluate("document.querySelectorAll('details').forEach((d) => (d.open = true))")
+    tables = page.locator(".scroll")
+    assert tables.count() > 2
+    assert tables.evaluate_all("all => all.every((e) => e.scrollWidth <= e.clientWidth)")
 
 
 def test_a_heading_sorts_its_table_down_then_up(address, page):
