@@ -22,6 +22,7 @@ def test_frames_count_to_their_action_and_their_video(make_release):
     found = boxed_frames(
         case_of(
             make_release(
+                ("a", 0, 3, "stir", {}),
                 ("b", 0, 3, "stir", {0: BOX, 2: BOX}),
                 ("b", 3, 4, "cut", {3: BOX}),
                 ("c", 0, 2, "cut", {0: BOX}),
