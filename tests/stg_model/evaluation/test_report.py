@@ -17,6 +17,8 @@ from dataset_builder.predictions import (
     write_predictions,
 )
 from stg_model.evaluation import EvaluationSettings, IntervalSettings, evaluate
+from stg_model.evaluation import report as report_module
+from stg_model.evaluation.intervals import Interval
 from stg_model.evaluation.report import metrics_of
 
 METRICS = metrics_of(EvaluationSettings())
@@ -102,6 +104,22 @@ def test_intervals_stay_within_the_range_of_scores(make_release, make_perfect):
     (row,) = report.systems
     assert row.replicates["pointing"].mean() > row.metrics["pointing"]
     assert row.intervals["pointing"].low == 0
+
+
+@pytest.mark.parametrize(
+    ("ends", "shown"),
+    [
+        ((-0.2, -0.1), (0, 0)),
+        ((-0.1, 0.4), (0, 0.4)),
+        ((0.9, 1.1), (0.9, 1)),
+        ((1.01, 1.1), (1, 1)),
+    ],
+)
+def test_both_ends_of_an_interval_lie_where_scores_do(two_videos, right, monkeypatch, ends, shown):
+    """The shift can move a whole interval beyond 0..1, where stored reports are refused."""
+    monkeypatch.setattr(report_module, "percentile_interval", lambda *_: Interval(*ends))
+    (row,) = evaluate(two_videos, right, intervals=IntervalSettings(100)).systems
+    assert row.intervals["mof"] == Interval(*shown)
 
 
 def test_the_report_counts_what_was_scored_and_what_was_not(two_videos, right):
