@@ -202,7 +202,7 @@ def read_snapshot(path: Path) -> Snapshot:
 
 def read_manifest(path: Path, expected_format: str, version: int) -> Mapping[str, Any]:
     """Read a folder's `manifest.json` and refuse another format or a newer version."""
-    manifest = tables.read_json(path / "manifest.json")
+    manifest = tables.read_json(path / "manifest.json", check_text=True)
     if not isinstance(manifest, dict):
         raise InputError(f"{path / 'manifest.json'}: expected a JSON object")
     found = (manifest.get("format"), manifest.get("format_version"))

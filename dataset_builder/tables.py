@@ -80,17 +80,22 @@ def compact_json(value: object) -> str:
     )
 
 
-def read_json(path: Path) -> Any:
-    """Read a JSON file, or raise `InputError` that names it."""
+def read_json(path: Path, *, check_text: bool = False) -> Any:
+    """Read a JSON file, or raise `InputError` that names it.
+
+    With `check_text` half a surrogate pair anywhere is an error too; readers that go on after a bad
+    entry look at each text themselves.
+    """
     try:
-        return _parse_json(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        return _parse_checked(text) if check_text else json.loads(text)
     except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"{path}: cannot be read as JSON ({error})") from error
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
 
 
-def _parse_json(text: str) -> Any:
+def _parse_checked(text: str) -> Any:
     r"""Return the value of JSON text; refuse half a surrogate pair, which no file can hold again.
 
     Python's parser lets `"\ud800"` through, and only writing it, as UTF-8, would fail.
@@ -143,7 +148,7 @@ def read_json_lines(path: Path) -> Iterator[tuple[int, Row]]:
             if not line.strip():
                 continue
             try:
-                record = _parse_json(line)
+                record = _parse_checked(line)
             except (ValueError, RecursionError) as error:
                 raise InputError(f"{path}:{number}: is not JSON ({error})") from error
             except InputError as error:

@@ -33,7 +33,7 @@ def read_report(path: Path) -> Report:
         InputError: it is no report, one made by another version of the rules, or one that no
             evaluation writes: a value beyond 0..1, an interval inside out, an unknown metric.
     """
-    found = tables.read_json(path)
+    found = tables.read_json(path, check_text=True)
     try:
         if not isinstance(found, dict) or not {"systems", "settings_digest"} <= found.keys():
             raise InputError("expected the JSON report that stg-model evaluate --output writes")

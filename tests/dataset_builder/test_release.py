@@ -174,6 +174,14 @@ def test_a_box_beside_a_clip_that_is_not_there_is_refused_by_name(folder):
         read_release(folder)
 
 
+def test_a_manifest_with_half_a_surrogate_pair_is_refused_by_field(folder):
+    path = folder / "manifest.json"
+    path.write_text(path.read_text().replace('"name": "demo"', '"name": "demo\\ud800"'))
+    tables.write_sums(folder)
+    with pytest.raises(InputError, match=r"manifest.json: field 'name' holds half a surrogate"):
+        read_release(folder)
+
+
 def test_a_manifest_without_a_field_is_refused_by_name(folder):
     path = folder / "manifest.json"
     path.write_text(path.read_text().replace('"left_out"', '"left_behind"'))

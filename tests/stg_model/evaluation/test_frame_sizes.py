@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from dataset_builder.errors import InputError
 from dataset_builder.geometry import Box
+from dataset_builder.predictions import System
 from stg_model.evaluation.frame_sizes import check_frame_sizes
 from stg_model.evaluation.report import evaluate
 
@@ -52,8 +53,9 @@ def test_another_shape_is_refused_with_the_video_and_both_sizes(two_videos, stat
 
 
 def test_the_sizes_of_a_baseline_are_checked_as_well(two_videos, stating):
-    with pytest.raises(InputError, match="video 'a' has frames of 480x640"):
-        evaluate(two_videos, stating(), baselines=[stating(a=(480, 640))])
+    turned = replace(stating(a=(480, 640)), system=System("turned"))
+    with pytest.raises(InputError, match="'turned': video 'a' has frames of 480x640"):
+        evaluate(two_videos, stating(), baselines=[turned])
 
 
 def test_videos_that_the_release_does_not_have_have_no_wrong_size(two_videos, stating):
