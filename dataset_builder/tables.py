@@ -48,9 +48,9 @@ def read_rows(path: Path, schema: pa.Schema, optional: Collection[str] = ()) -> 
     """
     try:
         table = pq.read_table(path)
-    except (OSError, pa.ArrowException) as error:
+        found = {field.name: field.type for field in table.schema}
+    except (OSError, pa.ArrowException, UnicodeDecodeError) as error:
         raise InputError(f"{path}: cannot be read as Parquet ({error})") from error
-    found = {field.name: field.type for field in table.schema}
     for field in schema:
         if found.get(field.name) != field.type:
             raise InputError(

@@ -81,6 +81,16 @@ def test_a_cell_that_is_not_utf_8_is_refused_in_one_line(tmp_path: Path) -> None
     assert "\n" not in str(error.value)
 
 
+def test_a_column_whose_name_is_not_utf_8_is_refused_in_one_line(tmp_path: Path) -> None:
+    path = tmp_path / "t.parquet"
+    column = pa.array([1], pa.int32())
+    named = pa.table({"name": pa.array(["a"]), "n": column, "zzzz": column})
+    pq.write_table(named, path, store_schema=False)
+    path.write_bytes(path.read_bytes().replace(b"zzzz", b"z\xffzz"))
+    with pytest.raises(InputError, match=r"t\.parquet: cannot be read as Parquet \(.*0xff"):
+        tables.read_rows(path, SCHEMA)
+
+
 @pytest.mark.parametrize(
     ("text", "name"),
     [
