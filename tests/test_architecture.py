@@ -141,7 +141,7 @@ BREACHES = [
     ("annot_server.imports", "import av"),
     ("dataset_builder.domain", "from dataset_builder import tables"),
     ("dataset_builder.geometry", "from dataset_builder.domain import Clip"),
-    ("stg_model.evaluation.report", "from stg_model.config import Settings"),
+    ("stg_model.evaluation.report", "from stg_model.settings import Settings"),
     ("dataset_builder.__init__", "import pyarrow"),
     ("annot_server.answers", "from annot_server.cli import main"),
     ("annot_server.answers", "from annot_server.views import api"),

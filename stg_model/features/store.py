@@ -24,7 +24,7 @@ import safetensors.numpy
 from dataset_builder import frames, tables
 from dataset_builder.errors import InputError, VideoError
 from dataset_builder.video_readers import OUTSIDE_TOLERANCE_S
-from stg_model.config import FeatureSettings, digest_of
+from stg_model.settings import FeatureSettings, digest_of
 
 logger = logging.getLogger(__name__)
 

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from stg_model.config import NetworkSettings
+from stg_model.settings import NetworkSettings
 
 COLOUR_SCALE = 4.0
 """Pixels are centred and brought near unit variance: (value / 255 - 0.5) * 4."""

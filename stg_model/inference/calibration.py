@@ -19,7 +19,6 @@ from dataset_builder.console import progress
 from dataset_builder.domain import Action, frame_seconds
 from dataset_builder.geometry import Box, box_iou
 from dataset_builder.release import Release, read_release
-from stg_model.config import InferenceSettings
 from stg_model.features.store import VideoFeatures, extract_features
 from stg_model.inference.grounding import (
     LOWEST_COSINE,
@@ -29,6 +28,7 @@ from stg_model.inference.grounding import (
     score_video,
 )
 from stg_model.inference.predicting import videos_of
+from stg_model.settings import InferenceSettings
 from stg_model.training.checkpoint import Checkpoint
 from stg_model.training.learn import threshold_sources
 

@@ -16,11 +16,11 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
 from dataset_builder.geometry import Box, Point
-from stg_model.config import InferenceSettings
 from stg_model.features.tiny import FrameTokens
 from stg_model.network.global_branch import cosines
 from stg_model.network.model import GroundingModel
 from stg_model.network.rollout import rollout
+from stg_model.settings import InferenceSettings
 
 MAP_SIDE = 112
 """Heat maps are enlarged to this many rows and columns before points and boxes are read."""

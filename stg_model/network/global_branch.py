@@ -9,8 +9,8 @@ from __future__ import annotations
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
-from stg_model.config import NetworkSettings
 from stg_model.network.local_branch import masked_mean
+from stg_model.settings import NetworkSettings
 
 
 class GlobalBranch(nn.Module):

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
-from stg_model.config import NetworkSettings
 from stg_model.network.attention import SelfAttention, cross_logits, masked_softmax
+from stg_model.settings import NetworkSettings
 
 
 @dataclass(frozen=True, slots=True)

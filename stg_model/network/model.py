@@ -11,11 +11,11 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor, nn
 
-from stg_model.config import Settings
 from stg_model.network.global_branch import GlobalBranch
 from stg_model.network.local_branch import LocalBranch, masked_mean
 from stg_model.network.losses import mms_loss
 from stg_model.network.selection import best_frames, frame_scores
+from stg_model.settings import Settings
 
 PADDING_WORD = 0
 """Id of "no word here"; real words count from 1."""

@@ -11,9 +11,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from stg_model.config import SelectionSettings
 from stg_model.network.global_branch import cosines
 from stg_model.network.sinkhorn import sinkhorn
+from stg_model.settings import SelectionSettings
 
 TIE = 1e-9
 

@@ -13,9 +13,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from stg_model.config import TrainingSettings
 from stg_model.errors import TrainingError
 from stg_model.network.model import PADDING_WORD, Clips
+from stg_model.settings import TrainingSettings
 from stg_model.training.narrations import Sentence, Vocabulary
 
 

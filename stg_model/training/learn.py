@@ -15,9 +15,9 @@ import torch
 from dataset_builder import frames, tables
 from dataset_builder.console import progress
 from dataset_builder.errors import InputError, OutputError
-from stg_model.config import InferenceSettings, Settings
 from stg_model.features.store import extract_features
 from stg_model.features.tiny import patch_inputs
+from stg_model.settings import InferenceSettings, Settings
 from stg_model.training.checkpoint import (
     CONFIG_NAME,
     RESUME_NAME,

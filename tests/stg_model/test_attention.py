@@ -3,10 +3,10 @@ import math
 import pytest
 import torch
 
-from stg_model.config import NetworkSettings
 from stg_model.network.attention import SelfAttention, cross_logits, masked_softmax
 from stg_model.network.local_branch import LocalBranch, masked_mean
 from stg_model.network.rollout import rollout
+from stg_model.settings import NetworkSettings
 
 
 @pytest.fixture

@@ -1,7 +1,8 @@
 import pytest
 
-from stg_model.config import Settings, load_settings, settings_from_json
+from stg_model.config import load_settings, settings_from_json
 from stg_model.errors import SettingsError
+from stg_model.settings import Settings
 
 
 def test_defaults_are_the_tiny_configuration():
@@ -88,9 +89,9 @@ def test_settings_survive_json_and_keep_their_digest():
 def test_every_setting_is_explained_where_it_stands():
     from pathlib import Path
 
-    from stg_model import config
+    from stg_model import settings as records
 
-    source = Path(config.__file__).read_text(encoding="utf-8")
+    source = Path(records.__file__).read_text(encoding="utf-8")
     for section in Settings.__dataclass_fields__.values():
         for name in section.default_factory.__dataclass_fields__:
             line = source[source.index(f"    {name}: ") :].split("\n")

@@ -10,9 +10,9 @@ import torch
 
 from dataset_builder import frames
 from dataset_builder.errors import InputError, VideoError
-from stg_model.config import FeatureSettings, NetworkSettings
 from stg_model.features.store import extract_features, load_features, read_features
 from stg_model.features.tiny import COLOUR_SCALE, TinyBackbone, patch_inputs
+from stg_model.settings import FeatureSettings, NetworkSettings
 
 SETTINGS = FeatureSettings()
 

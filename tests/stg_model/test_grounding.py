@@ -7,7 +7,7 @@ import torch
 from dataset_builder.domain import Action, Clip, Segment, Video
 from dataset_builder.geometry import Box, Point
 from dataset_builder.release import Release
-from stg_model.config import Settings, load_settings
+from stg_model.config import load_settings
 from stg_model.evaluation.temporal import score_alignment
 from stg_model.evaluation.truth import TrueClip, VideoTruth
 from stg_model.features.store import VideoFeatures
@@ -28,6 +28,7 @@ from stg_model.inference.grounding import (
     system_of,
 )
 from stg_model.inference.heatmaps import enlarged, fine_grid, heatmaps, place_of, stretched
+from stg_model.settings import Settings
 from stg_model.training.checkpoint import Checkpoint, build_model
 from stg_model.training.narrations import Vocabulary
 

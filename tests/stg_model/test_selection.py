@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from stg_model.config import SelectionSettings
 from stg_model.network.selection import best_frames, frame_scores, plan_scores
 from stg_model.network.sinkhorn import sinkhorn
+from stg_model.settings import SelectionSettings
 
 ORACLE = Path(os.environ.get("SHARED_DATA", "../shared/data")) / "oracles/sinkhorn_pot/cases.json"
 

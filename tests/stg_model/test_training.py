@@ -5,8 +5,9 @@ from dataclasses import replace
 import pytest
 import torch
 
-from stg_model.config import Settings, load_settings
+from stg_model.config import load_settings
 from stg_model.errors import CheckpointError, TrainingError
+from stg_model.settings import Settings
 from stg_model.training import train as train_module
 from stg_model.training.checkpoint import RESUME_NAME
 from stg_model.training.dataset import NarratedClips, NarratedVideo, padded_words, window

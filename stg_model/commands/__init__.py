@@ -1,0 +1,1 @@
+"""The commands of `stg-model`, a module for each subject."""

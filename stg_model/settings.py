@@ -1,0 +1,235 @@
+"""Every setting of the model: default, unit and reason.
+
+The defaults are the configuration of the tiny trainable backbone (R31), under which a model learns
+from narration alone in CPU minutes. The resolved settings stand in every checkpoint. "Paper" is
+"What, When and Where?" (CVPR 2024).
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+from dataset_builder import tables
+from stg_model.errors import SettingsError
+
+AT_LEAST_ONE = (
+    "network.cell_px",
+    "network.patch_px",
+    "network.dim",
+    "network.token_dim",
+    "network.hidden_dim",
+    "network.word_dim",
+    "selection.n_frames",
+    "selection.max_iterations",
+    "training.window_s",
+    "training.max_words",
+    "training.steps",
+    "training.save_every",
+    "training.log_every",
+    "inference.window_s",
+    "inference.smoothing_s",
+)
+AT_LEAST_TWO = ("training.batch", "training.local_batch")
+"""A clip alone has no negatives: its loss is 0, whatever the weights."""
+ABOVE_ZERO = (
+    "network.cross_temperature",
+    "network.word_init_sd",
+    "selection.epsilon",
+    "loss.temperature",
+    "training.learning_rate",
+    "training.gradient_clip",
+)
+AT_LEAST_ZERO = (
+    "features.sub_frame_s",
+    "inference.share_blur",
+    "loss.margin",
+    "training.weight_decay",
+    "training.word_rate_factor",
+    "training.seed",
+)
+SHARES = ("selection.warmup", "training.rate_warmup", "inference.mask_threshold")
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureSettings:
+    """What is read from a video, once a second."""
+
+    frame_px: int = 56
+    """Side of the square that a frame is squeezed to, pixels; 7 x 7 cells of 8 px."""
+    sub_frame_s: float = 0.25
+    """The second picture of a second is this much later: two pictures make motion visible."""
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkSettings:
+    """Shapes of the network and forms of its attention."""
+
+    cell_px: int = 8
+    """Side of one region of the frame, pixels; nothing mixes across cells in the backbone."""
+    patch_px: int = 4
+    """Side of the square that the backbone sees at once, pixels; a cell takes the maximum of its
+    patches."""
+    token_dim: int = 64
+    """Size of the backbone's tokens."""
+    hidden_dim: int = 64
+    """Size of the backbone's hidden layer."""
+    word_dim: int = 64
+    """Size of a word's embedding."""
+    word_init_sd: float = 0.1
+    """Standard deviation of fresh word embeddings; small, so that no word begins loud."""
+    dim: int = 32
+    """D, the size of the space in which regions and words are compared."""
+    cross_attention: Literal["dot_scaled", "cosine", "dot_unscaled"] = "cosine"
+    """Logits of the cross attention; the paper says cosine (section 3.2)."""
+    cross_temperature: float = 0.07
+    """Divides cosine logits; at 1 the softmax over [-1, 1] is almost flat."""
+    self_attention_scope: Literal["clip", "frame"] = "frame"
+    """What a region attends to: all regions of the clip (released code) or of its own frame."""
+    second_cross_residual: bool = False
+    """Add the query to the second cross attention's context; off where scores are normalised."""
+    normalise_scores: bool = True
+    """Cosine between the pooled vectors instead of their dot product."""
+    global_frames: Literal["selected", "all"] = "selected"
+    """Frames averaged for the global score: the selected ones (paper figure 2c) or the window."""
+
+
+@dataclass(frozen=True, slots=True)
+class SelectionSettings:
+    """How T of the U candidate frames are chosen (paper section 3.3)."""
+
+    method: Literal["none", "random", "global", "local", "word_max", "sinkhorn"] = "sinkhorn"
+    """`none` takes the frames nearest the sentence's middle; the rest rank all U frames."""
+    n_frames: int = 6
+    """T, frames kept of a window."""
+    readout: Literal["max", "qp", "sum", "round_robin"] = "qp"
+    """How a frame's score is read from the plan Q; row sums of a converged plan are all equal."""
+    epsilon: float = 0.2
+    """Entropic regularisation of the transport; smaller is sharper and slower to converge."""
+    max_iterations: int = 20
+    """Upper bound on Sinkhorn iterations."""
+    tolerance: float = 1e-4
+    """Iterations end when the word marginals are this close, summed over the words."""
+    warmup: float = 0.3
+    """Share of the steps without selection: untrained projections would choose at random."""
+
+
+@dataclass(frozen=True, slots=True)
+class LossSettings:
+    """The contrastive loss (paper section 3.4, equation 4)."""
+
+    temperature: float = 0.1
+    """Divides normalised scores; 1 for unnormalised dot products."""
+    margin: float = 0.001
+    """Delta, taken off the positive's score before the temperature."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingSettings:
+    """Data schedule and optimiser."""
+
+    window_s: int = 16
+    """U, candidate seconds centred on the sentence; narration seldom matches the picture's time."""
+    max_words: int = 20
+    """K at most; later words of a sentence are dropped."""
+    steps: int = 500
+    """Optimiser steps; the local loss is still at chance after 130."""
+    batch: int = 48
+    """B, clips of as many different videos; fewer when there are fewer videos."""
+    local_batch: int = 10
+    """Clips of the batch that also enter the local loss, whose cost grows with the square."""
+    learning_rate: float = 4e-3
+    """Peak rate of AdamW."""
+    word_rate_factor: float = 3.0
+    """Word embeddings learn this much faster: each is touched by few sentences of a batch."""
+    weight_decay: float = 1.0
+    """Strong: a hundred videos are soon learned by heart, each by its backdrop."""
+    rate_warmup: float = 0.1
+    """Share of the steps in which the rate rises, before half a cosine takes it to 0."""
+    gradient_clip: float = 1.0
+    """Largest norm of the gradient."""
+    seed: int = 0
+    """Seeds the weights and, with the step's number, each batch."""
+    save_every: int = 100
+    """Steps between the states that a cut run goes on from."""
+    log_every: int = 10
+    """Steps between lines of metrics.jsonl."""
+
+
+@dataclass(frozen=True, slots=True)
+class InferenceSettings:
+    """How times, points and boxes are read from a trained model (paper section 3.5)."""
+
+    window_s: int = 16
+    """Seconds whose regions share one attention roll-out."""
+    smoothing_s: int = 1
+    """Action scores are averaged over this many seconds (odd); 1 leaves them alone."""
+    heatmap_from: Literal["rollout", "global_patches", "global_shares", "product"] = "global_shares"
+    """The heat map: the paper's attention roll-out, each patch's own global similarity, each
+    patch's share in its frame's global score, or roll-out times similarity."""
+    share_blur: float = 0.7
+    """Standard deviation of the blur of `global_shares`, in patches; shares are ragged."""
+    background_threshold: float | None = None
+    """Tau: below this best cosine a second is background. None: `train` finds it on a validation
+    set; without one Otsu chooses per video (R26)."""
+    mask_threshold: float | None = None
+    """Alpha: share of a frame's heat range from which a place belongs to the mask. None: `train`
+    finds it on a validation set; without one it is 0.5 (R26)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """All sections."""
+
+    features: FeatureSettings = field(default_factory=FeatureSettings)
+    network: NetworkSettings = field(default_factory=NetworkSettings)
+    selection: SelectionSettings = field(default_factory=SelectionSettings)
+    loss: LossSettings = field(default_factory=LossSettings)
+    training: TrainingSettings = field(default_factory=TrainingSettings)
+    inference: InferenceSettings = field(default_factory=InferenceSettings)
+
+    def __post_init__(self) -> None:
+        """Refuse values that no run could use."""
+        for name in AT_LEAST_ONE:
+            _require(self, name, _value(self, name) >= 1, "must be 1 or more")
+        for name in AT_LEAST_TWO:
+            _require(self, name, _value(self, name) >= 2, "must be 2 or more")
+        for name in ABOVE_ZERO:
+            _require(self, name, _value(self, name) > 0, "must be above 0")
+        for name in AT_LEAST_ZERO:
+            _require(self, name, _value(self, name) >= 0, "must be 0 or more")
+        for name in SHARES:
+            value = _value(self, name)
+            _require(self, name, value is None or 0 <= value <= 1, "must be within 0..1")
+        network = self.network
+        for name, whole, part in (
+            ("features.frame_px", self.features.frame_px, network.cell_px),
+            ("network.cell_px", network.cell_px, network.patch_px),
+            ("network.patch_px", network.patch_px, 2),  # the backbone averages 2 x 2 pixels first
+        ):
+            _require(self, name, whole % part == 0 and whole > 0, f"must be a multiple of {part}")
+        _require(self, "inference.smoothing_s", self.inference.smoothing_s % 2 == 1, "must be odd")
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the sections as plain JSON values."""
+        return asdict(self)
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of all values: two runs with the same digest had the same settings."""
+        return digest_of(self)
+
+
+def digest_of(settings: Any) -> str:
+    """Return the SHA-256 of a settings record or section."""
+    return tables.sha256_bytes(tables.canonical_json(asdict(settings)).encode())
+
+
+def _value(settings: Settings, name: str) -> Any:
+    section, _, key = name.partition(".")
+    return getattr(getattr(settings, section), key)
+
+
+def _require(settings: Settings, name: str, holds: bool, must: str) -> None:
+    if not holds:
+        raise SettingsError(f"{name} {must}, got {_value(settings, name)!r}")
