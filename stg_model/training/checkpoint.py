@@ -26,9 +26,9 @@ from dataset_builder.errors import InputError
 from stg_model.config import settings_from_json
 from stg_model.errors import CheckpointError
 from stg_model.features.tiny import TinyBackbone
+from stg_model.features.words import Vocabulary
 from stg_model.network.model import GroundingModel
 from stg_model.settings import Settings
-from stg_model.training.narrations import Vocabulary
 
 FORMAT = "grounding-checkpoint"
 FORMAT_VERSION = 1

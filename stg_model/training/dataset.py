@@ -14,9 +14,10 @@ import torch
 from torch import Tensor
 
 from stg_model.errors import TrainingError
+from stg_model.features.words import Vocabulary
 from stg_model.network.model import PADDING_WORD, Clips
 from stg_model.settings import TrainingSettings
-from stg_model.training.narrations import Sentence, Vocabulary
+from stg_model.training.narrations import Sentence
 
 
 @dataclass(frozen=True, slots=True)

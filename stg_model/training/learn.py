@@ -17,6 +17,7 @@ from dataset_builder.console import progress
 from dataset_builder.errors import InputError, OutputError
 from stg_model.features.store import extract_features
 from stg_model.features.tiny import patch_inputs
+from stg_model.features.words import vocabulary_of
 from stg_model.settings import InferenceSettings, Settings
 from stg_model.training.checkpoint import (
     CONFIG_NAME,
@@ -26,7 +27,7 @@ from stg_model.training.checkpoint import (
     save_checkpoint,
 )
 from stg_model.training.dataset import NarratedVideo
-from stg_model.training.narrations import read_transcripts, vocabulary_of
+from stg_model.training.narrations import read_transcripts
 from stg_model.training.train import METRICS_NAME, train
 
 logger = logging.getLogger(__name__)
@@ -86,7 +87,7 @@ def learn(
         for video in progress(extracted, "features", total=len(shared))
     ]
     sentences = [sentence for video in narrated for sentence in video.sentences]
-    vocabulary = vocabulary_of(sentences)
+    vocabulary = vocabulary_of(s.text for s in sentences)
     model = train(folder, narrated, vocabulary, settings)
     trained_on = {
         "n_videos": len(narrated),

@@ -1,4 +1,4 @@
-"""Narration: transcripts in HowTo100M's layout, and the words that a model knows.
+"""Narration: transcripts in HowTo100M's layout.
 
     {"video_id": {"start": [4.8, ...], "end": [13.1, ...], "text": ["first we ...", ...]}, ...}
 
@@ -10,19 +10,16 @@ from __future__ import annotations
 
 import logging
 import math
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from dataset_builder import tables
 from dataset_builder.errors import InputError
+from stg_model.features.words import words_of
 
 logger = logging.getLogger(__name__)
-
-WORD = re.compile(r"[\w']+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,35 +34,6 @@ class Sentence:
     def middle_s(self) -> float:
         """The time on which a training window is centred."""
         return (self.start_s + self.end_s) / 2
-
-
-@dataclass(frozen=True)
-class Vocabulary:
-    """Words in alphabetical order; the first has id 1, since 0 is "no word here"."""
-
-    words: tuple[str, ...]
-
-    def ids(self, text: str) -> list[int]:
-        """Return the ids of a text's known words, in order; unknown words are dropped."""
-        return [self._number[word] for word in words_of(text) if word in self._number]
-
-    @cached_property
-    def _number(self) -> dict[str, int]:
-        return {word: number for number, word in enumerate(self.words, start=1)}
-
-
-def words_of(text: str) -> list[str]:
-    """Split a text into lower-case words.
-
-    >>> words_of("Now, don't CUT the_carrot")
-    ['now', "don't", 'cut', 'the', 'carrot']
-    """
-    return WORD.findall(text.lower().replace("_", " "))
-
-
-def vocabulary_of(sentences: Iterable[Sentence]) -> Vocabulary:
-    """Return every word of the training narration."""
-    return Vocabulary(tuple(sorted({word for s in sentences for word in words_of(s.text)})))
 
 
 def read_transcripts(path: Path) -> dict[str, tuple[Sentence, ...]]:

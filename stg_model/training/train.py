@@ -18,11 +18,11 @@ import torch
 from dataset_builder import tables
 from dataset_builder.console import progress
 from stg_model.errors import TrainingError
+from stg_model.features.words import Vocabulary
 from stg_model.network.model import GroundingModel
 from stg_model.settings import Settings, TrainingSettings
 from stg_model.training.checkpoint import build_model, load_progress, save_progress
 from stg_model.training.dataset import NarratedClips, NarratedVideo
-from stg_model.training.narrations import Vocabulary
 
 logger = logging.getLogger(__name__)
 

@@ -7,6 +7,7 @@ import torch
 
 from stg_model.config import load_settings
 from stg_model.errors import CheckpointError, ModelError, SettingsError
+from stg_model.features.words import Vocabulary
 from stg_model.training.checkpoint import (
     CONFIG_NAME,
     RESUME_NAME,
@@ -16,7 +17,6 @@ from stg_model.training.checkpoint import (
     load_checkpoint,
     save_checkpoint,
 )
-from stg_model.training.narrations import Vocabulary
 
 WORDS = ("carrot", "cut")
 

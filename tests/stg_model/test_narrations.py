@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from dataset_builder.errors import InputError
-from stg_model.training.narrations import Sentence, read_transcripts, vocabulary_of, words_of
+from stg_model.features.words import vocabulary_of, words_of
+from stg_model.training.narrations import Sentence, read_transcripts
 
 REAL = (
     Path(os.environ.get("SHARED_DATA", "../shared/data"))
@@ -73,7 +74,7 @@ def test_a_missing_file_is_named(tmp_path):
 
 
 def test_words_are_lower_case_and_numbered_from_one():
-    vocabulary = vocabulary_of([Sentence(0, 1, "Stir the SOUP"), Sentence(1, 2, "the don't")])
+    vocabulary = vocabulary_of(["Stir the SOUP", "the don't"])
     assert vocabulary.words == ("don't", "soup", "stir", "the")
     assert vocabulary.ids("the unheard Soup, stir_soup") == [4, 2, 3, 2]
     assert words_of("") == []
@@ -84,4 +85,6 @@ def test_real_transcripts_of_this_layout_are_read():
     found = read_transcripts(REAL)
     assert len(found) == 30
     assert all(len(sentences) > 1 for sentences in found.values())
-    assert len(vocabulary_of(s for sentences in found.values() for s in sentences).words) > 1000
+    assert (
+        len(vocabulary_of(s.text for sentences in found.values() for s in sentences).words) > 1000
+    )

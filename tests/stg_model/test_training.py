@@ -7,11 +7,12 @@ import torch
 
 from stg_model.config import load_settings
 from stg_model.errors import CheckpointError, TrainingError
+from stg_model.features.words import Vocabulary, vocabulary_of
 from stg_model.settings import Settings
 from stg_model.training import train as train_module
 from stg_model.training.checkpoint import RESUME_NAME
 from stg_model.training.dataset import NarratedClips, NarratedVideo, padded_words, window
-from stg_model.training.narrations import Sentence, Vocabulary, vocabulary_of
+from stg_model.training.narrations import Sentence
 from stg_model.training.train import METRICS_NAME, rate_factor, run_name, train
 
 SMALL = [
@@ -31,7 +32,7 @@ def small(planted):
     """Five narrated videos, their words, and settings that train in a second."""
     settings = load_settings(None, SMALL)
     videos = [planted.narrated(video, settings) for video in planted.videos(5, seed=0)]
-    vocabulary = vocabulary_of(s for video in videos for s in video.sentences)
+    vocabulary = vocabulary_of(s.text for video in videos for s in video.sentences)
     return videos, vocabulary, settings
 
 
@@ -206,7 +207,7 @@ def test_from_sentences_alone_the_model_learns_what_when_and_where(planted, tmp_
     changes = ["training.steps=80", "training.batch=24", "training.local_batch=8"]
     settings = load_settings(None, changes)
     videos = [planted.narrated(video, settings) for video in planted.videos(30, seed=0)]
-    vocabulary = vocabulary_of(s for video in videos for s in video.sentences)
+    vocabulary = vocabulary_of(s.text for video in videos for s in video.sentences)
     model = train(tmp_path, videos, vocabulary, settings)
 
     lines = lines_of(tmp_path)
