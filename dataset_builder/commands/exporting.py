@@ -10,6 +10,7 @@ import click
 from dataset_builder import tables
 from dataset_builder.commands.options import FOLDER, NEW
 from dataset_builder.contact_sheet import DEFAULT_MAX_FRAMES, write_contact_sheet
+from dataset_builder.errors import InputError
 from dataset_builder.exporters.activitynet import write_activitynet
 from dataset_builder.exporters.ava import write_ava
 from dataset_builder.exporters.coco import write_coco
@@ -18,6 +19,7 @@ from dataset_builder.exporters.grounding_youtube import write_grounding_youtube
 from dataset_builder.exporters.huggingface import write_huggingface
 from dataset_builder.exporters.label_studio import write_label_studio
 from dataset_builder.exporters.webdataset import write_webdataset
+from dataset_builder.official.imported import export_official, is_imported
 from dataset_builder.release import Release, read_release
 
 EXPORTS: Mapping[str, Callable[[Release, Path], None]] = {
@@ -51,11 +53,22 @@ MOST_NAMES = 8
 @click.option("--frames", "store", type=FOLDER, help="Frame store, to put the pictures beside.")
 @click.option("--force", is_flag=True, help="Replace OUT where it exists.")
 def export(*, release: Path, out: Path, format_name: str, store: Path | None, force: bool) -> None:
-    """Write a RELEASE in another project's format into the folder OUT (docs/formats.md)."""
+    """Write a RELEASE in another project's format into the folder OUT (docs/formats.md).
+
+    What import-official wrote is written as the published files again, byte for byte.
+    """
     if store is None and format_name not in EXPORTS:
         raise click.UsageError(f"{format_name} is made of pictures; pass --frames STORE")
     if store is not None and format_name not in PICTURE_EXPORTS:
         raise click.UsageError(f"{format_name} holds no pictures; leave --frames out")
+    if is_imported(release):
+        if format_name != "grounding-youtube":
+            raise InputError(
+                f"{release}: holds published files and the releases made from them; export one of "
+                f"these, such as {release / 'faithful'}"
+            )
+        _echo_names(out, export_official(release, out, force=force))
+        return
     content = read_release(release)
     with tables.fresh_folder(out, force=force) as folder:
         if store is None:
@@ -63,8 +76,7 @@ def export(*, release: Path, out: Path, format_name: str, store: Path | None, fo
         else:
             PICTURE_EXPORTS[format_name](content, folder, store)
         names = sorted(path.name for path in folder.iterdir())
-    few = ", ".join(names) if len(names) <= MOST_NAMES else f"{len(names):,} files"
-    click.echo(f"{out}: {few}")
+    _echo_names(out, names)
 
 
 @click.command("contact-sheet")
@@ -88,6 +100,11 @@ def contact_sheet(
         read_release(release), store, out, clip_ids=clip_ids, max_frames=max_frames, force=force
     )
     click.echo(f"{out}: {drawn} of {total} frames")
+
+
+def _echo_names(out: Path, names: Sequence[str]) -> None:
+    few = ", ".join(names) if len(names) <= MOST_NAMES else f"{len(names):,} files"
+    click.echo(f"{out}: {few}")
 
 
 COMMANDS = (export, contact_sheet)

@@ -1,4 +1,4 @@
-"""The published files of GroundingYouTube: in, out again, and what is wrong with them."""
+"""The published files of GroundingYouTube: in, and what is wrong with them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from dataset_builder.official.comparison_text import text_of as comparison_lines
 from dataset_builder.official.defects import find_defects, report_of
 from dataset_builder.official.defects import text_of as defect_lines
 from dataset_builder.official.files import read_folder
-from dataset_builder.official.imported import Imported, export_official, import_official
+from dataset_builder.official.imported import Imported, import_official
 from dataset_builder.official.records import BOX_FILES
 from dataset_builder.release import Release, counts_of
 
@@ -42,16 +42,6 @@ def import_official_command(
         click.echo(f"repaired: {_counts_text(imported.repaired.release)}")
         click.echo()
         click.echo("\n".join(comparison_lines(imported.report)))
-
-
-@click.command("export-official")
-@click.argument("imported", type=FOLDER)
-@click.argument("out", type=NEW)
-@click.option("--force", is_flag=True, help="Replace OUT where it exists.")
-def export_official_command(*, imported: Path, out: Path, force: bool) -> None:
-    """Write the published files of an IMPORTED folder byte for byte into the folder OUT."""
-    names = export_official(imported, out, force=force)
-    click.echo(f"{out}: {', '.join(names)}")
 
 
 @click.command("check-official")
@@ -87,4 +77,4 @@ def _counts_text(release: Release) -> str:
     return ", ".join(f"{counts[name]:,} {name}" for name in ("clips", "frames", "boxes", "tubes"))
 
 
-COMMANDS = (import_official_command, export_official_command, check_official)
+COMMANDS = (import_official_command, check_official)

@@ -100,6 +100,13 @@ def export_official(imported: Path, out: Path, *, force: bool = False) -> list[s
         return write_files(folder, files.values())
 
 
+def is_imported(folder: Path) -> bool:
+    """Whether a folder says that it is one that `import_official` wrote."""
+    path = folder / "manifest.json"
+    manifest = tables.read_json(path) if path.is_file() else None
+    return isinstance(manifest, dict) and manifest.get("format") == FORMAT
+
+
 def read_imported(folder: Path) -> dict[str, RawFile]:
     """Read the published files of an imported folder from its tables.
 

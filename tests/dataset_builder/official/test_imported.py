@@ -14,6 +14,7 @@ from dataset_builder.official.imported import (
     import_official,
     read_imported,
 )
+from dataset_builder.official.layouts import FILES
 from dataset_builder.official.repair_table import REPAIRS, REPAIRS_OPTIONAL
 from dataset_builder.official.repaired import repaired_release
 from dataset_builder.release import read_release, write_release
@@ -104,6 +105,24 @@ def test_the_files_come_out_as_they_went_in(publish, imported, tmp_path):
     assert content(tmp_path / "again") == content(publish(name="source"))
 
 
+def test_the_real_files_come_out_byte_for_byte(official_folder, tmp_path):
+    import_official(official_folder, tmp_path / "out")
+    done = run("export", tmp_path / "out", tmp_path / "again", "--format", "grounding-youtube")
+    assert done.exit_code == 0
+    found = content(tmp_path / "again")
+    assert len(found) == len(FILES) == 14
+    for name, data in found.items():
+        assert data == (official_folder / name).read_bytes(), name
+
+
+def test_an_imported_folder_is_exported_in_no_other_format(imported, tmp_path):
+    done = run("export", imported, tmp_path / "coco", "--format", "coco")
+    assert (done.exit_code, done.output.count("\n")) == (1, 1)
+    assert "such as " in done.output
+    done = run("export", imported / "repaired", tmp_path / "coco", "--format", "coco")
+    assert done.exit_code == 0
+
+
 def test_a_changed_table_is_not_exported(imported, tmp_path):
     path = imported / "raw/id2wh.parquet"
     path.write_bytes(path.read_bytes()[:-1] + b"?")
@@ -148,8 +167,8 @@ def test_the_commands_import_and_export(publish, tmp_path):
     assert "14 files" in done.output
     assert "repaired: 8 clips, 24 frames, 16 boxes, 7 tubes" in done.output
     assert "mean click of its people in the box" in done.output
-    done = run("export-official", out, tmp_path / "again")
-    assert done.exit_code == 0
+    done = run("export", out, tmp_path / "again", "--format", "grounding-youtube")
+    assert (done.exit_code, "14 files" in done.output) == (0, True)
     assert content(tmp_path / "again") == content(folder)
     done = run("import-official", folder, out, "--repaired", "--force", "--json")
     assert json.loads(done.stdout)["repaired"]["boxes"] == 16
