@@ -28,9 +28,10 @@ from dataset_builder.domain import (
     frame_seconds,
 )
 from dataset_builder.errors import InputError
-from dataset_builder.geometry import Box
+from dataset_builder.geometry import Box, Point
 from dataset_builder.importers.grounding_youtube_files import (
     RawBox,
+    Size,
     Sizes,
     Span,
     read_boxes,
@@ -181,29 +182,46 @@ def _place(
     return placed, counts
 
 
+def given_frame(
+    clip: Clip, second: int, size: Size, *, kept: bool, reason: str, mean: Point | None = None
+) -> Consensus:
+    """Return a frame whose box was given: nobody's answers are known, at most their mean.
+
+    Args:
+        clip: that holds the frame.
+        second: of the video.
+        size: width and height of the frame in pixels.
+        kept: whether it has a box.
+        reason: why it has none, "" where it has one.
+        mean: the mean click, in fractions of the frame.
+    """
+    return Consensus(
+        clip_id=clip.clip_id,
+        second=second,
+        timestamp_s=float(second),
+        image_sha256="",
+        width=size[0],
+        height=size[1],
+        redundancy=0,
+        n_answers=0,
+        n_clicks=0,
+        mean=mean,
+        peak=None,
+        spread=None,
+        kept=kept,
+        reason=reason,
+    )
+
+
 def _frames_of(
     clips: Iterable[Clip], boxes: Mapping[tuple[str, int], Box], sizes: Sizes
 ) -> Iterator[Consensus]:
     for clip in clips:
-        width, height = sizes.frame(clip.video_id)
+        size = sizes.frame(clip.video_id)
         for second in frame_seconds(clip.segment)[0]:
             kept = (clip.clip_id, second) in boxes
-            yield Consensus(
-                clip_id=clip.clip_id,
-                second=second,
-                timestamp_s=float(second),
-                image_sha256="",
-                width=width,
-                height=height,
-                redundancy=0,
-                n_answers=0,
-                n_clicks=0,
-                mean=None,
-                peak=None,
-                spread=None,
-                kept=kept,
-                reason="" if kept else NOT_PUBLISHED,
-            )
+            reason = "" if kept else NOT_PUBLISHED
+            yield given_frame(clip, second, size, kept=kept, reason=reason)
 
 
 def _segments(path: Path, left_out: Counter[str]) -> Iterator[Span]:

@@ -24,9 +24,10 @@ from dataset_builder.importers.grounding_youtube import (
     IN_NO_CLIP,
     NOT_PUBLISHED,
     clips_of,
+    given_frame,
     videos_of,
 )
-from dataset_builder.importers.grounding_youtube_files import RawBox, Sizes, Span
+from dataset_builder.importers.grounding_youtube_files import RawBox, Size, Sizes, Span
 from dataset_builder.official.box_checks import MARGIN_PX
 from dataset_builder.official.files import Files
 from dataset_builder.official.layouts import NATIVE_MEANS, STRETCHED_MEANS
@@ -193,29 +194,15 @@ def _frames(
     repairs: Mapping[tuple[str, int], Repair],
 ) -> Iterator[Consensus]:
     for clip in clips:
-        width, height = sizes.frame(clip.video_id)
+        size = sizes.frame(clip.video_id)
         step = actions[clip.action_id]
         for second in frame_seconds(clip.segment)[0]:
             mine = [m for m in means.get((clip.video_id, second), []) if m.step == step]
             repair = repairs.get((clip.clip_id, second))
-            mean = repair.mean_px if repair else mean_of(mine, step)
+            mean = _point(repair.mean_px if repair else mean_of(mine, step), size)
             kept = repair is not None and repair.after is not None
-            yield Consensus(
-                clip_id=clip.clip_id,
-                second=second,
-                timestamp_s=float(second),
-                image_sha256="",
-                width=width,
-                height=height,
-                redundancy=0,
-                n_answers=0,
-                n_clicks=0,
-                mean=_point(mean, width, height),
-                peak=None,
-                spread=None,
-                kept=kept,
-                reason="" if kept else _why_not(repair, mine, has_batches=bool(means)),
-            )
+            reason = "" if kept else _why_not(repair, mine, has_batches=bool(means))
+            yield given_frame(clip, second, size, kept=kept, reason=reason, mean=mean)
 
 
 def _why_not(repair: Repair | None, mine: Sequence[MeanClick], *, has_batches: bool) -> str:
@@ -231,8 +218,9 @@ def _why_not(repair: Repair | None, mine: Sequence[MeanClick], *, has_batches: b
     return TOO_FEW if repair is None else TAKEN
 
 
-def _point(mean: tuple[float, float] | None, width: int, height: int) -> Point | None:
+def _point(mean: tuple[float, float] | None, size: Size) -> Point | None:
     """Return a mean in fractions; one outside the frame is none."""
+    width, height = size
     if mean is None or not (0 <= mean[0] <= width and 0 <= mean[1] <= height):
         return None
     return Point(mean[0] / width, mean[1] / height).rounded()
