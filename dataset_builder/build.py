@@ -10,10 +10,12 @@ import hashlib
 import hmac
 import importlib.metadata
 import re
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
 from dataset_builder import tables
+from dataset_builder.domain import Clip
 from dataset_builder.errors import InputError
 from dataset_builder.exporters.huggingface import write_huggingface
 from dataset_builder.fusion.boxes import UNION_MARGIN, main_rule
@@ -22,6 +24,7 @@ from dataset_builder.fusion.tubes import tubes_of
 from dataset_builder.release import Release
 from dataset_builder.settings import BuildSettings
 from dataset_builder.snapshot import AnswerRow, Snapshot, answers_by_frame
+from dataset_builder.splits import parse_shares, videos_in_two_splits, with_splits
 
 ASSISTED = "assisted answers on benchmark clips"
 """Reason under which `Release.left_out` counts answers given with a hint in sight (R9)."""
@@ -45,14 +48,15 @@ def build_release(
         licence: licence of the data, empty where nobody has stated one.
 
     Raises:
-        InputError: the name or version cannot be.
+        InputError: the name or version cannot be, or a video stands in two splits.
     """
     settings = settings or BuildSettings()
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", name):
         raise InputError(f"release name {name!r} must be letters, digits, '_', '.' or '-'")
     if not re.fullmatch(r"(0|[1-9]\d*)(\.(0|[1-9]\d*)){2}", version, re.ASCII):
         raise InputError(f"release version {version!r} must look like 1.0.0")
-    counted = _counted(snapshot, settings)
+    clips = _placed(snapshot.clips, settings)
+    counted = _counted(snapshot, clips, settings)
     n_left_out = len(snapshot.answers) - len(counted)
     answers = _renamed(counted, snapshot.digest)
     fusion = fuse(snapshot.frames, answers_by_frame(answers), settings)
@@ -64,7 +68,7 @@ def build_release(
         derivation="clicks",
         videos=snapshot.videos,
         actions=snapshot.actions,
-        clips=snapshot.clips,
+        clips=clips,
         frames=tuple(frame.consensus for frame in fusion.frames),
         answers=answers,
         annotators=fusion.annotators,
@@ -106,11 +110,27 @@ def release_pseudonym(snapshot_digest: str, annotator_id: str) -> str:
     return digest.hexdigest()[:16]
 
 
-def _counted(snapshot: Snapshot, settings: BuildSettings) -> list[AnswerRow]:
+def _placed(clips: Iterable[Clip], settings: BuildSettings) -> tuple[Clip, ...]:
+    """Return the clips in the splits that the settings give them.
+
+    Raises:
+        InputError: the clips of one video are of several splits.
+    """
+    shares, scored = parse_shares(settings.splits), settings.benchmark_split_names
+    placed = with_splits(clips, shares, settings.split_salt, scored)
+    for video_id, splits in videos_in_two_splits(placed).items():
+        raise InputError(
+            f"video {video_id!r} has clips of the splits {' and '.join(splits)}; a video belongs "
+            "to one: deal the videos with --set splits=train=0.8,test=0.2, or import them so"
+        )
+    return placed
+
+
+def _counted(snapshot: Snapshot, clips: Iterable[Clip], settings: BuildSettings) -> list[AnswerRow]:
     """Return the answers that count: on benchmark clips blind ones only, unless set otherwise."""
     if settings.benchmark_answers == "all":
         return list(snapshot.answers)
-    benchmark = {clip.clip_id for clip in snapshot.clips if clip.is_benchmark}
+    benchmark = {clip.clip_id for clip in clips if clip.is_benchmark}
     return [a for a in snapshot.answers if not (a.prelabel_shown and a.clip_id in benchmark)]
 
 

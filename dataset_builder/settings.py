@@ -18,6 +18,7 @@ from typing import Any
 
 from dataset_builder.errors import InputError
 from dataset_builder.fusion.tubes import GAP_RULES, UNLABELLED
+from dataset_builder.splits import parse_shares
 
 MODES = ("paper", "robust")
 BENCHMARK_ANSWERS = ("blind", "all")
@@ -40,12 +41,16 @@ class BuildSettings:
     sigma_floor: float = 0.015  # robust mode: fraction of the diagonal; the narrowest Gaussian
     sigma_cap: float = 0.1  # robust mode: fraction of the diagonal; the widest Gaussian
     benchmark_answers: str = "blind"  # "all" counts assisted answers on benchmark clips too (R9)
+    splits: str = ""  # such as train=0.8,test=0.2, by video (splits.py); empty: those of the import
+    split_salt: str = ""  # with splits: another text deals the videos anew
+    benchmark_splits: str = "test"  # with splits: those that are scored, with commas between
 
     def __post_init__(self) -> None:
         """Refuse values that no build can use."""
         _one_of("mode", self.mode, MODES)
         _one_of("tube_gap", self.tube_gap, GAP_RULES)
         _one_of("benchmark_answers", self.benchmark_answers, BENCHMARK_ANSWERS)
+        self._check_splits()
         _within("min_clicks", self.min_clicks, 1, 100, int)
         _within("margin_x", self.margin_x, 0.001, 1, float)
         _within("margin_y", self.margin_y, 0.001, 1, float)
@@ -56,6 +61,23 @@ class BuildSettings:
         _within("sigma_cap", self.sigma_cap, self.sigma_floor, 1, float)
         _within("grid_rows", self.grid_rows, 10, 2160, int)
         _within("grid_cols", self.grid_cols, 10, 3840, int)
+
+    def _check_splits(self) -> None:
+        for name in ("splits", "split_salt", "benchmark_splits"):
+            if not isinstance(getattr(self, name), str):
+                raise InputError(f"setting {name} must be text; got {getattr(self, name)!r}")
+        shares = parse_shares(self.splits)
+        unknown = [name for name in self.benchmark_split_names if shares and name not in shares]
+        if unknown:
+            raise InputError(
+                f"setting benchmark_splits must be of the splits {', '.join(shares)}; "
+                f"got {unknown[0]!r}"
+            )
+
+    @property
+    def benchmark_split_names(self) -> tuple[str, ...]:
+        """The splits that are scored where `splits` names any."""
+        return tuple(name.strip() for name in self.benchmark_splits.split(",") if name.strip())
 
     def to_mapping(self) -> dict[str, Any]:
         """Return the settings as a manifest stores them."""
