@@ -22,10 +22,11 @@ def extract_features(
     from dataset_builder import frames
     from stg_model.config import load_settings
     from stg_model.features import store
+    from stg_model.features.encoders import encoder_for
 
     settings = load_settings(config, changes)
     files = frames.find_videos(videos)
-    extracted = store.extract_features(files, out, settings.features)
+    extracted = store.extract_features(files, out, encoder_for(settings))
     n_videos = sum(1 for _ in console.progress(extracted, "features", total=len(files)))
     click.echo(f"{n_videos} of {len(files)} videos in {out}")
 

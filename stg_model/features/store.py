@@ -1,8 +1,8 @@
 """What is read from videos, saved once: one safetensors file per video, made only when missing.
 
-A file holds `pixels` (seconds, 2, side, side, 3) uint8: the frame at each whole second and the one
-shown a moment later, upright, squeezed to a square. Its header holds the settings' digest and the
-source's SHA-256, so that a file is made again exactly when one of them changed (R17).
+A file holds `values`, one entry for each whole second, as the encoder reads them. Its header holds
+the encoder's digest and the source's SHA-256, so that a file is made again exactly when one of them
+changed (R17).
 
 A frame may lie a moment after the video's end (`OUTSIDE_TOLERANCE_S`), so seconds that begin there
 are read too. They serve points of such frames alone.
@@ -10,11 +10,10 @@ are read too. They serve points of such frames alone.
 
 from __future__ import annotations
 
-import json
 import logging
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -24,33 +23,33 @@ import safetensors.numpy
 from dataset_builder import frames, tables
 from dataset_builder.errors import InputError, VideoError
 from dataset_builder.video_readers import OUTSIDE_TOLERANCE_S
-from stg_model.settings import FeatureSettings, digest_of
+from stg_model.features.encoder import Encoder
 
 logger = logging.getLogger(__name__)
 
-FORMAT_VERSION = "2"
+FORMAT_VERSION = "3"
 
 
 @dataclass(frozen=True, slots=True)
 class VideoFeatures:
-    """What was read of one video: `pixels` is `(seconds, 2, side, side, 3)` uint8.
+    """What was read of one video: `values` has one entry a second, as `Encoder.read` gives them.
 
     The last `n_past` seconds begin after the video's end.
     """
 
     video_id: str
     source_sha256: str
-    pixels: np.ndarray
+    values: np.ndarray
     n_past: int = 0
 
     @property
     def n_seconds(self) -> int:
         """Whole seconds 0..n-1 begin before the video's end."""
-        return len(self.pixels) - self.n_past
+        return len(self.values) - self.n_past
 
 
 def read_features(
-    path: Path, video_id: str, settings: FeatureSettings, source_sha256: str | None = None
+    path: Path, video_id: str, encoder: Encoder, source_sha256: str | None = None
 ) -> VideoFeatures:
     """Read a video's features from its file.
 
@@ -60,21 +59,12 @@ def read_features(
     probe = frames.probe_video(path)
     n_seconds = max(1, math.ceil(probe.duration_s - 1e-6))
     n_past = max(0, math.floor(probe.duration_s + OUTSIDE_TOLERANCE_S) + 1 - n_seconds)
-    seconds = np.arange(n_seconds + n_past)
-    later_s = np.minimum(seconds + settings.sub_frame_s, probe.duration_s)
-    times_s = np.stack([seconds, later_s], axis=1).ravel()
-    side = settings.frame_px
-    pixels = frames.read_frames_at(path, times_s.tolist(), (side, side))
-    return VideoFeatures(
-        video_id,
-        source_sha256 or tables.sha256_file(path),
-        pixels.reshape(len(seconds), 2, side, side, 3),
-        n_past,
-    )
+    values = encoder.read(path, np.arange(n_seconds + n_past), probe.duration_s)
+    return VideoFeatures(video_id, source_sha256 or tables.sha256_file(path), values, n_past)
 
 
 def extract_features(
-    videos: Mapping[str, Path], store: Path | None, settings: FeatureSettings
+    videos: Mapping[str, Path], store: Path | None, encoder: Encoder
 ) -> Iterator[VideoFeatures]:
     """Yield each video's features, from the store where it holds them, else from the video.
 
@@ -88,51 +78,49 @@ def extract_features(
     for video_id, path in videos.items():
         source_sha256 = tables.sha256_file(path)
         file = store and store / f"{video_id}.safetensors"
-        features = load_features(file, settings, source_sha256) if file else None
+        features = load_features(file, encoder, source_sha256) if file else None
         if features is None:
             try:
-                features = read_features(path, video_id, settings, source_sha256)
+                features = read_features(path, video_id, encoder, source_sha256)
             except VideoError as error:
                 logger.warning("left out: %s", error)
                 continue
             if file:
-                save_features(file, features, settings)
+                save_features(file, features, encoder)
         n_read += 1
         yield features
     if videos and not n_read:
         raise InputError(f"none of the {len(videos)} videos could be read; see the warnings above")
 
 
-def save_features(file: Path, features: VideoFeatures, settings: FeatureSettings) -> None:
+def save_features(file: Path, features: VideoFeatures, encoder: Encoder) -> None:
     """Write one video's file in one step."""
     header = {
         "format_version": FORMAT_VERSION,
         "video_id": features.video_id,
         "source_sha256": features.source_sha256,
-        "settings": json.dumps(asdict(settings), sort_keys=True),
-        "settings_digest": digest_of(settings),
+        "backbone": encoder.backbone,
+        "encoder_digest": encoder.digest,
         "n_past": str(features.n_past),
     }
     with tables.replaced_file(file) as temporary:
-        safetensors.numpy.save_file({"pixels": features.pixels}, temporary, metadata=header)
+        safetensors.numpy.save_file({"values": features.values}, temporary, metadata=header)
 
 
-def load_features(
-    file: Path, settings: FeatureSettings, source_sha256: str
-) -> VideoFeatures | None:
-    """Return a stored video, or None when it is missing, damaged or of other settings or source."""
+def load_features(file: Path, encoder: Encoder, source_sha256: str) -> VideoFeatures | None:
+    """Return a stored video; None when it is missing, damaged, or of another encoder or source."""
     try:
         with safetensors.safe_open(file, framework="numpy") as stored:
             header = stored.metadata() or {}
             wanted = {
                 "format_version": FORMAT_VERSION,
                 "source_sha256": source_sha256,
-                "settings_digest": digest_of(settings),
+                "encoder_digest": encoder.digest,
             }
             if wanted.items() <= header.items():
-                pixels = stored.get_tensor("pixels")
+                values = stored.get_tensor("values")
                 n_past = int(header["n_past"])
-                return VideoFeatures(header["video_id"], source_sha256, pixels, n_past)
+                return VideoFeatures(header["video_id"], source_sha256, values, n_past)
     except FileNotFoundError:
         return None
     except (OSError, safetensors.SafetensorError) as error:

@@ -67,7 +67,7 @@ def calibrate_on(checkpoint: Checkpoint, folder: Path, features: Path) -> Checkp
     """
     release = read_release(folder / "truth")
     files = videos_of(release, folder / "videos")
-    extracted = extract_features(files, features, checkpoint.settings.features)
+    extracted = extract_features(files, features, checkpoint.encoder)
     videos = list(progress(extracted, "validation", total=len(files)))
     return calibrate(checkpoint, videos, release)
 

@@ -19,11 +19,9 @@ from dataset_builder.domain import Action
 from dataset_builder.predictions import PointPrediction, SecondPrediction, System
 from dataset_builder.release import Release
 from stg_model.features.store import VideoFeatures
-from stg_model.features.tiny import patch_inputs
 from stg_model.inference.heatmaps import Place, enlarged, heatmaps, place_of, stretched
 from stg_model.network.global_branch import cosines
 from stg_model.training.checkpoint import Checkpoint
-from stg_model.training.dataset import padded_words
 
 logger = logging.getLogger(__name__)
 
@@ -78,32 +76,30 @@ def score_video(
     An action none of whose words the model has heard is `unheard`. Without heat, which costs most,
     many actions can be scored; then there is no warning of the unheard either.
     """
-    model, settings = checkpoint.model, checkpoint.settings
-    queries = [(a, checkpoint.vocabulary.ids(a.description)) for a in actions]
-    known = [(action, words) for action, words in queries if words]
-    unheard = tuple(action for action, words in queries if not words)
+    model, settings, encoder = checkpoint.model, checkpoint.settings, checkpoint.encoder
+    asked = tuple(actions)
+    known = tuple(action for action in asked if encoder.knows(action.description))
+    unheard = tuple(action for action in asked if not encoder.knows(action.description))
     for action in unheard if with_heat else ():
         logger.warning(
             "%s: action %r has no word of the training narration; it is never predicted",
             video.video_id,
             action.description,
         )
-    words_JK = padded_words([words for _, words in known])[: len(known)]
-    tokens = model.backbone(patch_inputs(video.pixels, settings.network))
-    no_heat = tokens.frames_FD.new_zeros(0, len(video.pixels), 1, 1)
+    tokens = model.visual(encoder.inputs(video.values))
+    no_heat = tokens.frames_FC.new_zeros(0, len(video.values), 1, 1)
     if not known:
-        none = np.zeros((len(video.pixels), 0))
+        none = np.zeros((len(video.values), 0))
         return VideoScores(video.video_id, (), none, no_heat, unheard, video.n_past)
+    heard = model.textual(encoder.texts([action.description for action in known]))
     similarity_FJ = cosines(
-        model.global_branch.frames(tokens.frames_FD),
-        model.global_branch.sentences(*model.embed(words_JK)),
+        model.global_branch.frames(tokens.frames_FC), model.global_branch.words(heard.sentences_JC)
     ).numpy()
     similarity_FJ = scipy.ndimage.uniform_filter1d(
         similarity_FJ, settings.inference.smoothing_s, axis=0, mode="nearest"
     )
-    heat_JFGG = heatmaps(model, tokens, words_JK, settings.inference) if with_heat else no_heat
-    actions = tuple(action for action, _ in known)
-    return VideoScores(video.video_id, actions, similarity_FJ, heat_JFGG, unheard, video.n_past)
+    heat_JFGG = heatmaps(model, tokens, heard, settings.inference) if with_heat else no_heat
+    return VideoScores(video.video_id, known, similarity_FJ, heat_JFGG, unheard, video.n_past)
 
 
 def second_predictions(
@@ -204,8 +200,7 @@ def otsu(values: np.ndarray) -> float:
 
 def system_of(checkpoint: Checkpoint) -> System:
     """Describe the model for a predictions file; says where its thresholds come from (R26)."""
-    trained_on, settings = checkpoint.trained_on, checkpoint.settings
-    side = settings.features.frame_px
+    trained_on = checkpoint.trained_on
     sources = trained_on.get("thresholds", {})
     thresholds = "; ".join(
         f"{name} threshold: {sources.get(f'{name}_threshold', 'unknown')}"
@@ -213,11 +208,11 @@ def system_of(checkpoint: Checkpoint) -> System:
     )
     return System(
         name="stg-model",
-        backbone="tiny, trained along",
+        backbone=checkpoint.encoder.title,
         training_data=f"{trained_on['n_videos']} videos, {trained_on['n_sentences']} sentences, "
         f"transcripts {trained_on['transcripts_sha256'][:12]}",
         supervision=f"narration alone; {thresholds}",
         modality="video and text",
-        input_size=f"2 x {side}x{side} a second",
+        input_size=checkpoint.encoder.input_size,
         checkpoint_digest=checkpoint.digest,
     )

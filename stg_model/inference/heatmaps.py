@@ -16,10 +16,10 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
 from dataset_builder.geometry import Box, Point
-from stg_model.features.tiny import FrameTokens
 from stg_model.network.global_branch import cosines
 from stg_model.network.model import GroundingModel
 from stg_model.network.rollout import rollout
+from stg_model.network.tokens import FrameTokens, TextTokens
 from stg_model.settings import InferenceSettings
 
 MAP_SIDE = 112
@@ -35,7 +35,7 @@ class Place:
 
 
 def heatmaps(
-    model: GroundingModel, tokens: FrameTokens, words_JK: Tensor, settings: InferenceSettings
+    model: GroundingModel, tokens: FrameTokens, heard: TextTokens, settings: InferenceSettings
 ) -> Tensor:
     """Return the heat of each action in each frame on the fine grid, `(J, F, G, G)`.
 
@@ -43,13 +43,13 @@ def heatmaps(
     after each frame's range is stretched to 0..1.
     """
     if settings.heatmap_from == "rollout":
-        return _rollout_maps(model, tokens, words_JK, settings)
+        return _rollout_maps(model, tokens, heard, settings)
     if settings.heatmap_from == "global_patches":
-        return _patch_maps(model, tokens, words_JK)
+        return _patch_maps(model, tokens, heard)
     if settings.heatmap_from == "global_shares":
-        return _share_maps(model, tokens, words_JK, settings)
-    by_rollout = stretched(_rollout_maps(model, tokens, words_JK, settings))
-    return by_rollout * stretched(_patch_maps(model, tokens, words_JK))
+        return _share_maps(model, tokens, heard, settings)
+    by_rollout = stretched(_rollout_maps(model, tokens, heard, settings))
+    return by_rollout * stretched(_patch_maps(model, tokens, heard))
 
 
 def stretched(maps_XGG: Tensor) -> Tensor:
@@ -96,16 +96,16 @@ def fine_grid(patches_FNP: Tensor) -> Tensor:
     return split.transpose(-3, -2).reshape(*leading, rows * across, rows * across)
 
 
-def _patch_maps(model: GroundingModel, tokens: FrameTokens, words_JK: Tensor) -> Tensor:
+def _patch_maps(model: GroundingModel, tokens: FrameTokens, heard: TextTokens) -> Tensor:
     """Cosine of each patch with each action's text in the global space."""
-    texts_JD = model.global_branch.sentences(*model.embed(words_JK))
-    patches_FNPD = model.global_branch.frames(tokens.patches_FNPD)
-    similarity_FNPJ = cosines(patches_FNPD, texts_JD)
+    texts_JD = model.global_branch.words(heard.sentences_JC)
+    patches_FNPC = model.global_branch.frames(tokens.patches_FNPC)
+    similarity_FNPJ = cosines(patches_FNPC, texts_JD)
     return fine_grid(similarity_FNPJ.permute(3, 0, 1, 2))
 
 
 def _share_maps(
-    model: GroundingModel, tokens: FrameTokens, words_JK: Tensor, settings: InferenceSettings
+    model: GroundingModel, tokens: FrameTokens, heard: TextTokens, settings: InferenceSettings
 ) -> Tensor:
     """Split each frame's global score among its patches.
 
@@ -114,35 +114,35 @@ def _share_maps(
     to the patch that set the maximum. Credit goes softly to the patches near the maximum, by a
     softmax in units of the frame's own spread, for what they have above its average patch.
     """
-    texts_JD = F.normalize(model.global_branch.sentences(*model.embed(words_JK)), dim=-1)
+    texts_JD = F.normalize(model.global_branch.words(heard.sentences_JC), dim=-1)
     weights_JC = texts_JD @ model.global_branch.frame_projection.weight
-    patches_FRC = tokens.patches_FNPD.flatten(1, 2)
+    patches_FRC = tokens.patches_FNPC.flatten(1, 2)
     spread_F11 = patches_FRC.std((1, 2), keepdim=True).clamp(min=1e-6)
     credit_FRC = torch.softmax(patches_FRC / spread_F11, dim=1)
     credit_FRC = credit_FRC * (patches_FRC - patches_FRC.mean(1, keepdim=True))
     share_JFR = torch.einsum("frc,jc->jfr", credit_FRC, weights_JC)
-    n_cells = tokens.cells_FND.shape[1]
+    n_cells = tokens.cells_FNC.shape[1]
     maps = fine_grid(share_JFR.reshape(*share_JFR.shape[:2], n_cells, -1)).numpy()
     blur = settings.share_blur
     return torch.from_numpy(scipy.ndimage.gaussian_filter(maps, (0, 0, blur, blur), mode="nearest"))
 
 
 def _rollout_maps(
-    model: GroundingModel, tokens: FrameTokens, words_JK: Tensor, settings: InferenceSettings
+    model: GroundingModel, tokens: FrameTokens, heard: TextTokens, settings: InferenceSettings
 ) -> Tensor:
     """Attention roll-out in consecutive windows; the last one's missing frames are masked."""
-    cells_FND = tokens.cells_FND
-    n_frames, n_cells, _ = cells_FND.shape
+    cells_FNC = tokens.cells_FNC
+    n_frames, n_cells, _ = cells_FNC.shape
     window = min(settings.window_s, n_frames)
     n_windows = math.ceil(n_frames / window)
     n_missing = n_windows * window - n_frames
-    cells_ITND = F.pad(cells_FND, (0, 0, 0, 0, 0, n_missing)).reshape(
+    cells_ITNC = F.pad(cells_FNC, (0, 0, 0, 0, 0, n_missing)).reshape(
         n_windows, window, n_cells, -1
     )
     mask_IT = (torch.arange(n_windows * window) < n_frames).reshape(n_windows, window)
-    out = model.local_branch(cells_ITND, mask_IT, *model.embed(words_JK))
+    out = model.local_branch(cells_ITNC, mask_IT, heard.words_JKC, heard.mask_JK)
     region_mask_IR = mask_IT.repeat_interleave(n_cells, dim=1)
     heat_IJR = rollout(out.second_IJRK, out.self_IJKK, out.first_IJKR, region_mask_IR[:, None])
-    heat_JFN = heat_IJR.transpose(0, 1).reshape(len(words_JK), -1, n_cells)[:, :n_frames]
-    n_patches = tokens.patches_FNPD.shape[-2]
+    heat_JFN = heat_IJR.transpose(0, 1).reshape(len(heard.mask_JK), -1, n_cells)[:, :n_frames]
+    n_patches = tokens.patches_FNPC.shape[-2]
     return fine_grid(heat_JFN[..., None].expand(*heat_JFN.shape, n_patches))

@@ -68,7 +68,7 @@ def ground_release(
     heat: list[np.ndarray] = []
     source_of: dict[str, str] = {}
     sizes: dict[str, tuple[int, int]] = {}
-    extracted = extract_features(files, features, checkpoint.settings.features)
+    extracted = extract_features(files, features, checkpoint.encoder)
     for video in progress(extracted, "ground", total=len(files)):
         video_id = video.video_id
         source_of[video_id] = video.source_sha256
@@ -112,7 +112,7 @@ def ground_video(
     if not video.is_file():
         raise InputError(f"{video}: is no file; --video takes one video (--videos takes a folder)")
     ((video_id, file),) = frames.find_videos(video).items()
-    features = read_features(file, video_id, checkpoint.settings.features)
+    features = read_features(file, video_id, checkpoint.encoder)
     _warn_of_known_videos(checkpoint, {video_id: features.source_sha256})
     seconds, scores = label_seconds(checkpoint, features, actions, ())
     points = place_seconds(checkpoint, scores, seconds, actions, ())

@@ -45,7 +45,7 @@ def prelabel(
     actions = {action.action_id: action for action in map(action_of, rows)}
     clips = [clip_of(row, "open", is_benchmark=False) for row in rows]
     wanted = {video_id: files[video_id] for video_id in sorted({clip.video_id for clip in clips})}
-    extracted = extract_features(wanted, features, checkpoint.settings.features)
+    extracted = extract_features(wanted, features, checkpoint.encoder)
     items: list[Prelabel] = []
     for video in progress(extracted, "prelabel", total=len(wanted)):
         mine = [clip for clip in clips if clip.video_id == video.video_id]

@@ -9,7 +9,6 @@ from __future__ import annotations
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
-from stg_model.network.local_branch import masked_mean
 from stg_model.settings import NetworkSettings
 
 
@@ -28,13 +27,9 @@ class GlobalBranch(nn.Module):
         return projected
 
     def words(self, words_C: Tensor) -> Tensor:
-        """Project word embeddings `(..., C)` to `(..., D)`."""
+        """Project vectors of words or of whole texts `(..., C)` to `(..., D)`."""
         projected: Tensor = self.word_projection(words_C)
         return projected
-
-    def sentences(self, words_KC: Tensor, word_mask_K: Tensor) -> Tensor:
-        """Project the mean of a sentence's words, `(..., K, C)` to `(..., D)`."""
-        return self.words(masked_mean(words_KC, word_mask_K))
 
     def scores(self, videos_ID: Tensor, texts_JD: Tensor) -> Tensor:
         """Score every projected video against every projected text, `(I, J)`."""

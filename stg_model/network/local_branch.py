@@ -14,6 +14,7 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
 from stg_model.network.attention import SelfAttention, cross_logits, masked_softmax
+from stg_model.network.tokens import masked_mean
 from stg_model.settings import NetworkSettings
 
 
@@ -116,10 +117,3 @@ class LocalBranch(nn.Module):
             return attended.flatten(2, 3)
         attended = self.region_attention(regions_IJRD, region_mask_IR[:, None])[0]
         return attended
-
-
-def masked_mean(values_XD: Tensor, mask_X: Tensor) -> Tensor:
-    """Mean over the rows where the mask is True; zeros where it is nowhere."""
-    weights_X = mask_X.to(values_XD.dtype)
-    total_D = (values_XD * weights_X[..., None]).sum(-2)
-    return total_D / weights_X.sum(-1, keepdim=True).clamp(min=1)

@@ -1,7 +1,7 @@
-"""The whole network: backbone, words, frame selection, local and global branch.
+"""The whole network: what it sees and hears, frame selection, local and global branch.
 
-Legend: B batch, U candidate frames, T selected frames, N regions, P patches of a region, C numbers
-of a patch, K words, W word size, D embedding, F frames of one video, J texts.
+Legend: B batch, U candidate frames, T selected frames, N regions, K words, C size of the tokens
+that come in, D embedding.
 """
 
 from __future__ import annotations
@@ -12,27 +12,25 @@ import torch
 from torch import Tensor, nn
 
 from stg_model.network.global_branch import GlobalBranch
-from stg_model.network.local_branch import LocalBranch, masked_mean
+from stg_model.network.local_branch import LocalBranch
 from stg_model.network.losses import mms_loss
 from stg_model.network.selection import best_frames, frame_scores
+from stg_model.network.tokens import Texts, TextTokens, masked_mean
 from stg_model.settings import Settings
-
-PADDING_WORD = 0
-"""Id of "no word here"; real words count from 1."""
 
 
 @dataclass(frozen=True, slots=True)
 class Clips:
     """One batch of narrated windows.
 
-    `inputs_BUNPC` is what the backbone reads of the candidate frames, `frame_mask_BU` True where
-    the video has such a second, `words_BK` word ids with `PADDING_WORD` at the end of short
-    sentences, `video_B` the number of each clip's video.
+    `inputs_BU` is what the visual module reads of the candidate frames `(B, U, ...)`,
+    `frame_mask_BU` True where the video has such a second, `texts` the sentences, `video_B` the
+    number of each clip's video.
     """
 
-    inputs_BUNPC: Tensor
+    inputs_BU: Tensor
     frame_mask_BU: Tensor
-    words_BK: Tensor
+    texts: Texts
     video_B: Tensor
 
 
@@ -53,18 +51,29 @@ class GroundingModel(nn.Module):
     """Regions, frames, words and sentences in two common spaces, learned from narration."""
 
     def __init__(
-        self, backbone: nn.Module, token_dim: int, n_words: int, settings: Settings
+        self,
+        visual: nn.Module,
+        textual: nn.Module,
+        settings: Settings,
+        *,
+        token_dim: int,
+        word_dim: int,
     ) -> None:
+        """Put the branches on an encoder's modules.
+
+        Args:
+            visual: inputs of frames `(..., F, ...)` to `FrameTokens`.
+            textual: `Texts` to `TextTokens`.
+            settings: all settings.
+            token_dim: C of the frames' tokens.
+            word_dim: C of the texts' tokens.
+        """
         super().__init__()
         network = settings.network
         self.selection, self.loss, self.network = settings.selection, settings.loss, network
-        self.backbone = backbone
-        self.word_embedding = nn.Embedding(n_words + 1, network.word_dim, PADDING_WORD)
-        nn.init.normal_(self.word_embedding.weight, std=network.word_init_sd)
-        with torch.no_grad():
-            self.word_embedding.weight[PADDING_WORD] = 0
-        self.local_branch = LocalBranch(token_dim, network.word_dim, network)
-        self.global_branch = GlobalBranch(token_dim, network.word_dim, network)
+        self.visual, self.textual = visual, textual
+        self.local_branch = LocalBranch(token_dim, word_dim, network)
+        self.global_branch = GlobalBranch(token_dim, word_dim, network)
 
     def forward(
         self,
@@ -82,27 +91,24 @@ class GroundingModel(nn.Module):
             select: False takes the frames nearest the sentence (warm-up).
             generator: source of the `random` selection.
         """
-        words_BKW, word_mask_BK = self.embed(clips.words_BK)
-        index_BT, frame_mask_BT = self.choose(
-            clips, words_BKW, word_mask_BK, select=select, generator=generator
-        )
+        heard = self.textual(clips.texts)
+        index_BT, frame_mask_BT = self.choose(clips, heard, select=select, generator=generator)
         clip_B1 = torch.arange(len(index_BT), device=index_BT.device)[:, None]
-        chosen = self.backbone(clips.inputs_BUNPC[clip_B1, index_BT])
+        chosen = self.visual(clips.inputs_BU[clip_B1, index_BT])
 
         if self.network.global_frames == "all":
-            frames_BTD = self.backbone(clips.inputs_BUNPC).frames_FD
-            clip_BD = masked_mean(frames_BTD, clips.frame_mask_BU)
+            frames_BUC = self.visual(clips.inputs_BU).frames_FC
+            clip_BC = masked_mean(frames_BUC, clips.frame_mask_BU)
         else:
-            clip_BD = masked_mean(chosen.frames_FD, frame_mask_BT)
+            clip_BC = masked_mean(chosen.frames_FC, frame_mask_BT)
         global_BB = self.global_branch.scores(
-            self.global_branch.frames(clip_BD),
-            self.global_branch.sentences(words_BKW, word_mask_BK),
+            self.global_branch.frames(clip_BC), self.global_branch.words(heard.sentences_JC)
         )
         local = self.local_branch(
-            chosen.cells_FND[:n_local],
+            chosen.cells_FNC[:n_local],
             frame_mask_BT[:n_local],
-            words_BKW[:n_local],
-            word_mask_BK[:n_local],
+            heard.words_JKC[:n_local],
+            heard.mask_JK[:n_local],
         )
         temperature, margin = self.loss.temperature, self.loss.margin
         return Losses(
@@ -112,16 +118,11 @@ class GroundingModel(nn.Module):
             mms_loss(global_BB, clips.video_B, temperature=temperature, margin=margin),
         )
 
-    def embed(self, words_BK: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the embeddings of word ids and the mask of real words."""
-        return self.word_embedding(words_BK), words_BK != PADDING_WORD
-
     @torch.no_grad()
     def choose(
         self,
         clips: Clips,
-        words_BKW: Tensor,
-        word_mask_BK: Tensor,
+        heard: TextTokens,
         *,
         select: bool,
         generator: torch.Generator | None = None,
@@ -133,15 +134,15 @@ class GroundingModel(nn.Module):
         """
         settings = self.selection if select else replace(self.selection, method="none")
         if settings.method in ("none", "random"):  # these look at no picture
-            frames_BUD = words_BKW.new_zeros(*clips.frame_mask_BU.shape, 1)
+            frames_BUD = heard.words_JKC.new_zeros(*clips.frame_mask_BU.shape, 1)
         else:
-            frames_BUD = self.global_branch.frames(self.backbone(clips.inputs_BUNPC).frames_FD)
+            frames_BUD = self.global_branch.frames(self.visual(clips.inputs_BU).frames_FC)
         scores_BU = frame_scores(
             frames_BUD,
-            self.global_branch.words(words_BKW),
-            self.global_branch.sentences(words_BKW, word_mask_BK),
+            self.global_branch.words(heard.words_JKC),
+            self.global_branch.words(heard.sentences_JC),
             frame_mask_BU=clips.frame_mask_BU,
-            word_mask_BK=word_mask_BK,
+            word_mask_BK=heard.mask_JK,
             settings=settings,
             generator=generator,
         )

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from stg_model.network.local_branch import masked_mean
+from stg_model.network.tokens import masked_mean
 
 
 def rollout(second_RK: Tensor, self_KK: Tensor, first_KR: Tensor, region_mask_R: Tensor) -> Tensor:

@@ -1,7 +1,7 @@
 """Checkpoints: trained weights, and beside them everything needed to use or repeat them.
 
     OUT/model.safetensors   the weights
-    OUT/config.json         settings, vocabulary, what it was trained on, the weights' SHA-256
+    OUT/config.json         settings, encoder, what it was trained on, the weights' SHA-256
     OUT/metrics.jsonl       losses and validation figures
     OUT/resume.pt           only while a run is unfinished: weights, optimiser, step
 
@@ -25,13 +25,13 @@ from dataset_builder import tables
 from dataset_builder.errors import InputError
 from stg_model.config import settings_from_json
 from stg_model.errors import CheckpointError
-from stg_model.features.tiny import TinyBackbone
-from stg_model.features.words import Vocabulary
+from stg_model.features.encoder import Encoder
+from stg_model.features.encoders import encoder_from
 from stg_model.network.model import GroundingModel
 from stg_model.settings import Settings
 
 FORMAT = "grounding-checkpoint"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 WEIGHTS_NAME = "model.safetensors"
 CONFIG_NAME = "config.json"
 RESUME_NAME = "resume.pt"
@@ -43,15 +43,17 @@ class Checkpoint:
 
     model: GroundingModel
     settings: Settings
-    vocabulary: Vocabulary
+    encoder: Encoder
     trained_on: Mapping[str, Any]
     digest: str = ""
 
 
-def build_model(settings: Settings, n_words: int) -> GroundingModel:
+def build_model(settings: Settings, encoder: Encoder) -> GroundingModel:
     """Return a fresh model; its weights come from torch's global generator."""
-    backbone = TinyBackbone(settings.network)
-    return GroundingModel(backbone, backbone.token_dim, n_words, settings)
+    visual, textual = encoder.modules()
+    return GroundingModel(
+        visual, textual, settings, token_dim=encoder.token_dim, word_dim=encoder.word_dim
+    )
 
 
 def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> Checkpoint:
@@ -67,7 +69,7 @@ def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> Checkpoint:
         "format_version": FORMAT_VERSION,
         "settings": checkpoint.settings.to_json(),
         "settings_digest": checkpoint.settings.digest,
-        "vocabulary": list(checkpoint.vocabulary.words),
+        "encoder": dict(checkpoint.encoder.describe()),
         "trained_on": dict(checkpoint.trained_on),
         "weights_sha256": tables.sha256_file(folder / WEIGHTS_NAME),
     }
@@ -100,7 +102,7 @@ def load_checkpoint(folder: Path) -> Checkpoint:
         )
     try:
         settings = settings_from_json(config["settings"], str(config_path))
-        vocabulary = Vocabulary(tuple(config["vocabulary"]))
+        encoder = encoder_from(config["encoder"], settings)
         trained_on, weights_sha256 = config["trained_on"], config["weights_sha256"]
     except KeyError as error:
         raise CheckpointError(f"{config_path}: lacks {error}") from error
@@ -109,10 +111,10 @@ def load_checkpoint(folder: Path) -> Checkpoint:
             f"{weights_path}: missing or not the weights that {CONFIG_NAME} describes; "
             "copy the whole folder again"
         )
-    model = build_model(settings, len(vocabulary.words))
+    model = build_model(settings, encoder)
     load_weights(model, weights_path)
     digest = tables.sha256_file(config_path)
-    return Checkpoint(model.eval(), settings, vocabulary, trained_on, digest)
+    return Checkpoint(model.eval(), settings, encoder, trained_on, digest)
 
 
 def load_weights(model: GroundingModel, path: Path) -> None:

@@ -6,7 +6,7 @@ exactly as it would have.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,22 +14,22 @@ import torch
 from torch import Tensor
 
 from stg_model.errors import TrainingError
-from stg_model.features.words import Vocabulary
-from stg_model.network.model import PADDING_WORD, Clips
+from stg_model.features.encoder import Encoder
+from stg_model.network.model import Clips
 from stg_model.settings import TrainingSettings
 from stg_model.training.narrations import Sentence
 
 
 @dataclass(frozen=True, slots=True)
 class NarratedVideo:
-    """One training video: what the backbone reads of each second, and its sentences.
+    """One training video: what the model reads of each second, and its sentences.
 
-    `inputs_FNPC` has one entry a second; `source_sha256` is the video file's.
+    `inputs_F` has one entry a second (`Encoder.inputs`); `source_sha256` is the video file's.
     """
 
     video_id: str
     source_sha256: str
-    inputs_FNPC: Tensor
+    inputs_F: Tensor
     sentences: tuple[Sentence, ...]
 
 
@@ -39,7 +39,7 @@ class NarratedClips:
     def __init__(
         self,
         videos: Iterable[NarratedVideo],
-        vocabulary: Vocabulary,
+        encoder: Encoder,
         settings: TrainingSettings,
     ) -> None:
         self.videos = [video for video in videos if video.sentences]
@@ -49,10 +49,7 @@ class NarratedClips:
                 "needs 2 or more (do the transcripts' ids match the files' names?)"
             )
         self.settings = settings
-        self.words = [
-            [vocabulary.ids(sentence.text)[: settings.max_words] for sentence in video.sentences]
-            for video in self.videos
-        ]
+        self.encoder = encoder
 
     @property
     def n_sentences(self) -> int:
@@ -67,43 +64,36 @@ class NarratedClips:
         rows = [int(rng.integers(len(self.videos[v].sentences))) for v in chosen]
         pairs = list(zip(chosen.tolist(), rows, strict=True))
         windows = [
-            window(video.inputs_FNPC, video.sentences[row].middle_s, self.settings.window_s)
+            window(video.inputs_F, video.sentences[row].middle_s, self.settings.window_s)
             for video, row in ((self.videos[v], row) for v, row in pairs)
         ]
         clips = Clips(
             torch.stack([inputs for inputs, _ in windows]),
             torch.stack([mask for _, mask in windows]),
-            padded_words([self.words[v][row] for v, row in pairs]),
+            self.encoder.texts([self.videos[v].sentences[row].text for v, row in pairs]),
             torch.from_numpy(chosen),
         )
         return clips, [_name(self.videos[v], row) for v, row in pairs]
 
 
-def window(inputs_FNPC: Tensor, middle_s: float, n_seconds: int) -> tuple[Tensor, Tensor]:
+def window(inputs_F: Tensor, middle_s: float, n_seconds: int) -> tuple[Tensor, Tensor]:
     """Cut a window of whole seconds centred on a time.
 
     Args:
-        inputs_FNPC: one entry a second of the video.
+        inputs_F: one entry a second of the video.
         middle_s: the time to centre on; a window that would miss the video altogether is moved to
             its nearest end.
         n_seconds: U.
 
     Returns:
-        `(U, N, P, C)` with zeros where the video has no such second, and `(U,)` True where it has.
+        `(U, ...)` with zeros where the video has no such second, and `(U,)` True where it has.
     """
-    n_frames = len(inputs_FNPC)
+    n_frames = len(inputs_F)
     middle = min(max(int(middle_s), 0), n_frames - 1)
     seconds_U = torch.arange(n_seconds) + middle - n_seconds // 2
     mask_U = (seconds_U >= 0) & (seconds_U < n_frames)
-    cut_UNPC = inputs_FNPC[seconds_U.clamp(0, n_frames - 1)]
-    return cut_UNPC * mask_U[:, None, None, None], mask_U
-
-
-def padded_words(sentences: Sequence[Sequence[int]]) -> Tensor:
-    """Return word ids `(B, K)`, K the longest sentence (at least 1), padded at the end."""
-    longest = max(1, *(len(words) for words in sentences)) if sentences else 1
-    padded = [[*words, *[PADDING_WORD] * (longest - len(words))] for words in sentences]
-    return torch.tensor(padded, dtype=torch.long)
+    cut_U = inputs_F[seconds_U.clamp(0, n_frames - 1)]
+    return cut_U * mask_U.reshape(-1, *[1] * (cut_U.ndim - 1)), mask_U
 
 
 def _name(video: NarratedVideo, row: int) -> str:

@@ -15,9 +15,8 @@ import torch
 from dataset_builder import frames, tables
 from dataset_builder.console import progress
 from dataset_builder.errors import InputError, OutputError
+from stg_model.features.encoders import encoder_for
 from stg_model.features.store import extract_features
-from stg_model.features.tiny import patch_inputs
-from stg_model.features.words import vocabulary_of
 from stg_model.settings import InferenceSettings, Settings
 from stg_model.training.checkpoint import (
     CONFIG_NAME,
@@ -76,19 +75,20 @@ def learn(
         "%d videos have narration; %d files and %d transcripts stand alone",
         len(shared), len(files) - len(shared), len(narration) - len(shared),
     )  # fmt: skip
-    extracted = extract_features(shared, features, settings.features)
+    encoder = encoder_for(settings)
+    extracted = extract_features(shared, features, encoder)
     narrated = [
         NarratedVideo(
             video.video_id,
             video.source_sha256,
-            patch_inputs(video.pixels[: video.n_seconds], settings.network),
+            encoder.inputs(video.values[: video.n_seconds]),
             narration[video.video_id],
         )
         for video in progress(extracted, "features", total=len(shared))
     ]
     sentences = [sentence for video in narrated for sentence in video.sentences]
-    vocabulary = vocabulary_of(s.text for s in sentences)
-    model = train(folder, narrated, vocabulary, settings)
+    encoder = encoder.listen(sentence.text for sentence in sentences)
+    model = train(folder, narrated, encoder, settings)
     trained_on = {
         "n_videos": len(narrated),
         "n_sentences": len(sentences),
@@ -97,7 +97,7 @@ def learn(
         "thresholds": threshold_sources(settings.inference),
         "torch": torch.__version__,
     }
-    return Checkpoint(model, settings, vocabulary, trained_on)
+    return Checkpoint(model, settings, encoder, trained_on)
 
 
 def threshold_sources(settings: InferenceSettings) -> dict[str, str]:

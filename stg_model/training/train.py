@@ -18,7 +18,7 @@ import torch
 from dataset_builder import tables
 from dataset_builder.console import progress
 from stg_model.errors import TrainingError
-from stg_model.features.words import Vocabulary
+from stg_model.features.encoder import Encoder
 from stg_model.network.model import GroundingModel
 from stg_model.settings import Settings, TrainingSettings
 from stg_model.training.checkpoint import build_model, load_progress, save_progress
@@ -32,7 +32,7 @@ METRICS_NAME = "metrics.jsonl"
 def train(
     folder: Path,
     videos: Sequence[NarratedVideo],
-    vocabulary: Vocabulary,
+    encoder: Encoder,
     settings: Settings,
 ) -> GroundingModel:
     """Train a model, or go on where a cut run with the same inputs stopped.
@@ -40,7 +40,7 @@ def train(
     Args:
         folder: receives metrics.jsonl and, while the run lasts, resume.pt.
         videos: the narrated videos.
-        vocabulary: the words that the model shall know.
+        encoder: reads the sentences; has listened to them.
         settings: all settings; the seed fixes weights and batches.
 
     Returns:
@@ -50,9 +50,9 @@ def train(
         TrainingError: too few videos, or a loss that is not finite (the clips are named).
         CheckpointError: the folder holds the state of another run.
     """
-    clips = NarratedClips(videos, vocabulary, settings.training)
+    clips = NarratedClips(videos, encoder, settings.training)
     with _repeatable(settings.training.seed):
-        model = build_model(settings, len(vocabulary.words)).train()
+        model = build_model(settings, encoder).train()
         optimiser = _optimiser(model, settings.training)
         run = run_name(settings, videos)
         done = load_progress(folder, model, optimiser, run)
@@ -128,8 +128,8 @@ def _step(
 
 
 def _optimiser(model: GroundingModel, settings: TrainingSettings) -> torch.optim.AdamW:
-    words = [model.word_embedding.weight]
-    others = [p for p in model.parameters() if p is not words[0]]
+    words = list(model.textual.parameters())
+    others = [p for name, p in model.named_parameters() if not name.startswith("textual.")]
     rates = (settings.learning_rate, settings.learning_rate * settings.word_rate_factor)
     groups = [
         {"params": params, "lr": rate, "peak_rate": rate}

@@ -84,11 +84,11 @@ def paint(pictures, action, x, y):
 
 
 def narrated(video, settings):
-    from stg_model.features.tiny import patch_inputs
+    from stg_model.features.encoders import encoder_for
     from stg_model.training.dataset import NarratedVideo
 
     features = video.features
-    inputs = patch_inputs(features.pixels, settings.network)
+    inputs = encoder_for(settings).inputs(features.values)
     return NarratedVideo(features.video_id, features.source_sha256, inputs, video.sentences)
 
 

@@ -7,6 +7,7 @@ import torch
 
 from stg_model.config import load_settings
 from stg_model.errors import CheckpointError, ModelError, SettingsError
+from stg_model.features.tiny import TinyEncoder
 from stg_model.features.words import Vocabulary
 from stg_model.training.checkpoint import (
     CONFIG_NAME,
@@ -25,15 +26,15 @@ WORDS = ("carrot", "cut")
 def checkpoint():
     settings = load_settings(None, ["network.dim=8", "inference.background_threshold=0.3"])
     torch.manual_seed(0)
-    model = build_model(settings, len(WORDS)).eval()
-    return Checkpoint(model, settings, Vocabulary(WORDS), {"n_videos": 2})
+    encoder = TinyEncoder(settings, Vocabulary(WORDS))
+    return Checkpoint(build_model(settings, encoder).eval(), settings, encoder, {"n_videos": 2})
 
 
 def test_a_checkpoint_comes_back_as_it_was_saved(checkpoint, tmp_path):
     saved = save_checkpoint(tmp_path, checkpoint)
     loaded = load_checkpoint(tmp_path)
     assert loaded.settings == checkpoint.settings
-    assert loaded.vocabulary == checkpoint.vocabulary
+    assert loaded.encoder == checkpoint.encoder
     assert loaded.trained_on == checkpoint.trained_on
     assert loaded.digest == saved.digest
     assert not loaded.model.training
@@ -47,7 +48,8 @@ def test_the_digest_follows_content_and_not_the_place(checkpoint, tmp_path):
     with torch.no_grad():
         checkpoint.model.local_branch.word_projection.bias[0] += 1
     assert save_checkpoint(tmp_path / "c", checkpoint).digest != digests[0]
-    other = replace(checkpoint, vocabulary=Vocabulary(("carrot", "dice")))
+    encoder = TinyEncoder(checkpoint.settings, Vocabulary(("carrot", "dice")))
+    other = replace(checkpoint, encoder=encoder)
     assert save_checkpoint(tmp_path / "d", other).digest != digests[0]
 
 
@@ -104,8 +106,9 @@ def test_an_unfinished_run_says_what_to_do(tmp_path):
     ("key", "value", "message"),
     [
         ("format", "other", "is no grounding-checkpoint"),
-        ("format_version", 9, "format_version 9 is not 1; train again"),
-        ("vocabulary", None, "lacks 'vocabulary'"),
+        ("format_version", 9, "format_version 9 is not 2; train again"),
+        ("encoder", None, "lacks 'encoder'"),
+        ("encoder", {"backbone": "tiny"}, "lacks 'vocabulary'"),
         ("settings", {"network": {"depth": 3}}, r"network\.depth: no such setting"),
     ],
 )

@@ -11,7 +11,8 @@ from stg_model.config import load_settings
 from stg_model.evaluation.temporal import score_alignment
 from stg_model.evaluation.truth import TrueClip, VideoTruth
 from stg_model.features.store import VideoFeatures
-from stg_model.features.tiny import FrameTokens, patch_inputs
+from stg_model.features.tiny import TinyEncoder, patch_inputs
+from stg_model.features.words import Vocabulary
 from stg_model.inference.calibration import (
     best_background_threshold,
     best_mask_threshold,
@@ -28,9 +29,9 @@ from stg_model.inference.grounding import (
     system_of,
 )
 from stg_model.inference.heatmaps import enlarged, fine_grid, heatmaps, place_of, stretched
+from stg_model.network.tokens import FrameTokens
 from stg_model.settings import Settings
 from stg_model.training.checkpoint import Checkpoint, build_model
-from stg_model.training.narrations import Vocabulary
 
 WORDS = ("carrot", "cut", "soup", "stir")
 CUT, STIR = Action("cut-carrot", "cut carrot"), Action("stir-soup", "stir soup")
@@ -40,8 +41,9 @@ TRAINED_ON = {"n_videos": 3, "n_sentences": 9, "transcripts_sha256": "ab" * 32}
 def checkpoint_of(*changes):
     settings = load_settings(None, changes)
     torch.manual_seed(0)
-    model = build_model(settings, len(WORDS)).eval()
-    return Checkpoint(model, settings, Vocabulary(WORDS), TRAINED_ON, "d" * 64)
+    encoder = TinyEncoder(settings, Vocabulary(WORDS))
+    model = build_model(settings, encoder).eval()
+    return Checkpoint(model, settings, encoder, TRAINED_ON, "d" * 64)
 
 
 @pytest.fixture
@@ -150,7 +152,7 @@ def test_every_source_gives_a_map_a_second_and_padding_the_last_window_changes_n
     scores = score_video(checkpoint, video, [CUT, STIR])
     assert scores.heat_JFGG.shape == (2, 21, 14, 14)
     assert torch.isfinite(scores.heat_JFGG).all()
-    last = replace(video, pixels=video.pixels[16:])  # the second window alone: no padding
+    last = replace(video, values=video.values[16:])  # the second window alone: no padding
     alone = score_video(checkpoint, last, [CUT, STIR])
     assert torch.allclose(alone.heat_JFGG, scores.heat_JFGG[:, 16:], atol=1e-6)
 
@@ -159,9 +161,9 @@ def test_a_roll_out_sums_to_one_over_each_window(video):
     checkpoint = checkpoint_of("inference.heatmap_from=rollout")
     with torch.no_grad():
         model = checkpoint.model
-        tokens = model.backbone(patch_inputs(video.pixels, checkpoint.settings.network))
-        words = torch.tensor([[1, 2], [3, 4]])
-        heat = heatmaps(model, tokens, words, checkpoint.settings.inference)
+        tokens = model.visual(checkpoint.encoder.inputs(video.values))
+        heard = model.textual(checkpoint.encoder.texts(["carrot cut", "soup stir"]))
+        heat = heatmaps(model, tokens, heard, checkpoint.settings.inference)
     sums = heat[:, :16].sum((1, 2, 3)) / 4  # each cell's heat stands in its four patches
     assert torch.allclose(sums, torch.ones(2), atol=1e-5)
 
@@ -186,7 +188,7 @@ def test_seconds_past_the_end_have_points_but_labels_only_where_a_frame_needs_on
     assert [p.second for p in point_predictions(scores, [(20, "cut-carrot")], None)] == [20]
     assert len(second_predictions(scores, 0.5)) == 20
     assert len(second_predictions(scores, 0.5, 21)) == 21
-    shorter = score_video(checkpoint_of(), replace(video, pixels=video.pixels[:20]), [CUT, STIR])
+    shorter = score_video(checkpoint_of(), replace(video, values=video.values[:20]), [CUT, STIR])
     ours, theirs = (second_predictions(s, None) for s in (scores, shorter))
     assert [s.action_id for s in ours] == [s.action_id for s in theirs]
     assert ours[0].background == pytest.approx(theirs[0].background, abs=1e-6)
@@ -294,7 +296,7 @@ def test_calibration_fills_both_thresholds_and_reports_what_it_saw(video):
 def test_calibration_leaves_seconds_past_the_end_alone(video):
     figures = [
         calibrate(checkpoint_of(), [one], release_of({})).trained_on["validation"]
-        for one in (replace(video, n_past=1), replace(video, pixels=video.pixels[:20]))
+        for one in (replace(video, n_past=1), replace(video, values=video.values[:20]))
     ]
     assert figures[0]["n_seconds"] == figures[1]["n_seconds"] == 20
     for name in ("auc", "frame_f1", "background_threshold"):
@@ -331,9 +333,9 @@ def test_calibration_tells_actions_from_background_by_the_best_similarity(video,
 def test_shares_find_the_patches_that_set_the_frames_score_at_any_scale_of_the_tokens():
     checkpoint = checkpoint_of("inference.heatmap_from=global_shares")
     model = checkpoint.model
-    words = torch.tensor([[1, 2]])
     with torch.no_grad():
-        text = model.global_branch.sentences(*model.embed(words))
+        heard = model.textual(checkpoint.encoder.texts(["carrot cut"]))
+        text = model.global_branch.words(heard.sentences_JC)
         wanted = (text @ model.global_branch.frame_projection.weight)[0]  # what raises the score
         maps = {}
         for scale in (0.01, 1.0, 100.0):
@@ -342,7 +344,7 @@ def test_shares_find_the_patches_that_set_the_frames_score_at_any_scale_of_the_t
             patches = patches * scale
             cells = patches.amax(2)
             tokens = FrameTokens(patches, cells, cells.amax(1))
-            heat = heatmaps(model, tokens, words, checkpoint.settings.inference)[0, 0]
+            heat = heatmaps(model, tokens, heard, checkpoint.settings.inference)[0, 0]
             row, column = divmod(int(heat.argmax()), 14)
             assert (row, column) == (2 * (30 // 7), 2 * (30 % 7) + 1)
             maps[scale] = heat / scale

@@ -4,7 +4,10 @@ import pytest
 import torch
 
 from stg_model.config import load_settings
-from stg_model.network.model import PADDING_WORD, Clips
+from stg_model.features.tiny import PADDING_WORD, TinyEncoder
+from stg_model.features.words import Vocabulary
+from stg_model.network.model import Clips
+from stg_model.network.tokens import Texts
 from stg_model.training.checkpoint import build_model
 
 N_WORDS = 12
@@ -20,9 +23,10 @@ def settings_of(*changes):
 
 def model_of(*changes):
     torch.manual_seed(0)
-    model = build_model(settings_of(*changes), N_WORDS)
+    settings = settings_of(*changes)
+    model = build_model(settings, TinyEncoder(settings, Vocabulary(tuple("abcdefghijkl"))))
     with torch.no_grad():  # words far enough apart that a choice is no coin toss
-        model.word_embedding.weight[1:] *= 10
+        model.textual.embedding.weight[1:] *= 10
     return model.double()
 
 
@@ -35,7 +39,12 @@ def clips():
     frame_mask = torch.ones(4, 7, dtype=torch.bool)
     frame_mask[3, 5:] = False
     inputs = torch.randn(4, 7, 9, 4, 24, generator=generator, dtype=torch.float64)
-    return Clips(inputs * frame_mask[:, :, None, None, None], frame_mask, words, torch.arange(4))
+    inputs = inputs * frame_mask[:, :, None, None, None]
+    return Clips(inputs, frame_mask, texts_of(words), torch.arange(4))
+
+
+def texts_of(words):
+    return Texts(words, words != PADDING_WORD)
 
 
 FORMS = [
@@ -54,14 +63,14 @@ def test_padding_more_frames_and_words_changes_no_loss(clips, changes):
     noise = torch.full((4, n_more, 9, 4, 24), 30.0, dtype=torch.float64)
     padded = replace(
         clips,
-        inputs_BUNPC=torch.cat([clips.inputs_BUNPC, noise], 1),
+        inputs_BU=torch.cat([clips.inputs_BU, noise], 1),
         frame_mask_BU=torch.nn.functional.pad(clips.frame_mask_BU, (0, n_more)),
-        words_BK=torch.nn.functional.pad(clips.words_BK, (0, 3), value=PADDING_WORD),
+        texts=texts_of(torch.nn.functional.pad(clips.texts.words, (0, 3), value=PADDING_WORD)),
     )
     if model.selection.method == "none":  # the middle of a longer window is another place
         padded = replace(
             padded,
-            inputs_BUNPC=torch.cat([noise[:, :1], clips.inputs_BUNPC, noise[:, :1]], 1),
+            inputs_BU=torch.cat([noise[:, :1], clips.inputs_BU, noise[:, :1]], 1),
             frame_mask_BU=torch.nn.functional.pad(clips.frame_mask_BU, (1, 1)),
         )
     got = model(padded, 3)
@@ -74,9 +83,9 @@ def test_order_of_the_clips_does_not_matter(clips, changes):
     model = model_of(*changes)
     order = torch.tensor([2, 0, 3, 1])
     shuffled = Clips(
-        clips.inputs_BUNPC[order],
+        clips.inputs_BU[order],
         clips.frame_mask_BU[order],
-        clips.words_BK[order],
+        texts_of(clips.texts.words[order]),
         clips.video_B[order],
     )
     want, got = model(clips, 4), model(shuffled, 4)
@@ -90,7 +99,7 @@ def test_every_weight_receives_a_gradient_from_the_two_losses_together(clips):
         assert parameter.grad is not None, name
         assert torch.isfinite(parameter.grad).all(), name
         assert parameter.grad.abs().sum() > 0, name
-    assert (model.word_embedding.weight.grad[PADDING_WORD] == 0).all()
+    assert (model.textual.embedding.weight.grad[PADDING_WORD] == 0).all()
 
 
 def test_each_loss_reaches_its_own_branch_and_both_reach_words_and_backbone(clips):
@@ -103,8 +112,8 @@ def test_each_loss_reaches_its_own_branch_and_both_reach_words_and_backbone(clip
         moved = {name for name, p in model.named_parameters() if p.grad is not None}
         assert any(name.startswith(own) for name in moved)
         assert not any(name.startswith(other) for name in moved)
-        assert "word_embedding.weight" in moved
-        assert "backbone.patch.0.weight" in moved
+        assert "textual.embedding.weight" in moved
+        assert "visual.patch.0.weight" in moved
 
 
 def test_training_and_evaluation_mode_compute_the_same(clips):
@@ -115,32 +124,30 @@ def test_training_and_evaluation_mode_compute_the_same(clips):
 
 def test_warm_up_takes_the_middle_frames_whatever_the_method(clips):
     model = model_of("selection.method=sinkhorn")
-    words, mask = model.embed(clips.words_BK)
-    index, _ = model.choose(clips, words, mask, select=False)
+    index, _ = model.choose(clips, model.textual(clips.texts), select=False)
     assert index.tolist() == [[2, 3, 4]] * 4
-    chosen, _ = model.choose(clips, words, mask, select=True)
+    chosen, _ = model.choose(clips, model.textual(clips.texts), select=True)
     assert not torch.equal(chosen, index)
 
 
 def test_the_choice_of_frames_carries_no_gradient(clips):
     model = model_of()
-    words, mask = model.embed(clips.words_BK)
-    index, chosen_mask = model.choose(clips, words, mask, select=True)
+    index, chosen_mask = model.choose(clips, model.textual(clips.texts), select=True)
     assert not index.requires_grad
     assert not chosen_mask.requires_grad
 
 
 def test_only_the_first_clips_enter_the_local_loss(clips):
     model = model_of()
-    changed = replace(clips, inputs_BUNPC=clips.inputs_BUNPC.clone())
-    changed.inputs_BUNPC[3] += 1
+    changed = replace(clips, inputs_BU=clips.inputs_BU.clone())
+    changed.inputs_BU[3] += 1
     assert torch.equal(model(clips, 3).local_loss, model(changed, 3).local_loss)
     assert not torch.equal(model(clips, 3).global_loss, model(changed, 3).global_loss)
 
 
 def test_the_global_score_uses_the_selected_frames_or_the_whole_window(clips):
-    changed = replace(clips, inputs_BUNPC=clips.inputs_BUNPC.clone())
-    changed.inputs_BUNPC[:, 0] += 1  # the first frame is far from the middle
+    changed = replace(clips, inputs_BU=clips.inputs_BU.clone())
+    changed.inputs_BU[:, 0] += 1  # the first frame is far from the middle
     few, every = (
         model_of("selection.method=none", f"network.global_frames={frames}")
         for frames in ("selected", "all")
@@ -151,4 +158,4 @@ def test_the_global_score_uses_the_selected_frames_or_the_whole_window(clips):
 
 def test_the_padding_word_is_zero_and_stays_so():
     model = model_of()
-    assert (model.word_embedding.weight[PADDING_WORD] == 0).all()
+    assert (model.textual.embedding.weight[PADDING_WORD] == 0).all()

@@ -54,7 +54,7 @@ def world(planted, tmp_path_factory):
     for planted_video in planted.videos(4, seed=3):
         video_id = planted_video.features.video_id
         path = folder / "videos" / f"{video_id}.mp4"
-        write_video(path, planted_video.features.pixels)
+        write_video(path, planted_video.features.values)
         videos.append(Video(video_id, 112, 112, 30.0, sha256_file(path)))
         transcripts[video_id] = {
             "start": [s.start_s for s in planted_video.sentences],
@@ -140,7 +140,7 @@ def test_train_writes_a_checkpoint_with_thresholds_and_figures(trained):
     assert checkpoint.digest == printed["digest"]
     assert checkpoint.settings.inference.background_threshold is not None
     assert checkpoint.settings.training.steps == 4
-    assert "carrot" in checkpoint.vocabulary.words
+    assert "carrot" in checkpoint.encoder.vocabulary.words
     lines = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
     assert [line["step"] for line in lines] == [0, 1, 2, 3, 4]
     assert lines[-1]["validation"] == printed["validation"]

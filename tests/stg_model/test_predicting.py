@@ -21,11 +21,12 @@ from stg_model.evaluation import EvaluationSettings, evaluate
 from stg_model.evaluation.pools import to_video_pools
 from stg_model.evaluation.truth import read_truth
 from stg_model.features.store import VideoFeatures, save_features
+from stg_model.features.tiny import TinyEncoder
+from stg_model.features.words import Vocabulary
 from stg_model.inference.grounding import pools_of, score_video, second_predictions
 from stg_model.inference.heatmaps import MAP_SIDE, enlarged, place_of
 from stg_model.inference.predicting import ground_release, heatmaps_file
 from stg_model.training.checkpoint import Checkpoint, build_model
-from stg_model.training.narrations import Vocabulary
 
 WORDS = ("carrot", "cut", "egg", "pour", "soup", "stir")
 ACTIONS = {"a": ("cut carrot", "stir soup"), "b": ("pour egg",), "c": ("stir soup", "bake bread")}
@@ -36,9 +37,10 @@ N_SECONDS = 12
 def checkpoint():
     torch.manual_seed(0)
     settings = load_settings(None, ("inference.background_threshold=-1.0",))
-    model = build_model(settings, len(WORDS)).eval()
+    encoder = TinyEncoder(settings, Vocabulary(WORDS))
+    model = build_model(settings, encoder).eval()
     trained_on = {"n_videos": 3, "n_sentences": 9, "transcripts_sha256": "ab" * 32}
-    return Checkpoint(model, settings, Vocabulary(WORDS), trained_on, "d" * 64)
+    return Checkpoint(model, settings, encoder, trained_on, "d" * 64)
 
 
 @pytest.fixture(scope="module")
@@ -54,9 +56,7 @@ def world(checkpoint, tmp_path_factory):
         digest = sha256_file(path)
         pixels = rng.integers(0, 256, (N_SECONDS, 2, 56, 56, 3), np.uint8)
         features = VideoFeatures(video_id, digest, pixels)
-        save_features(
-            folder / "features" / f"{video_id}.safetensors", features, checkpoint.settings.features
-        )
+        save_features(folder / "features" / f"{video_id}.safetensors", features, checkpoint.encoder)
         videos.append(Video(video_id, 640, 360, float(N_SECONDS), digest))
         for number, phrase in enumerate(phrases):
             segment = Segment(1 + 5 * number, 4 + 5 * number)

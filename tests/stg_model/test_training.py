@@ -7,11 +7,11 @@ import torch
 
 from stg_model.config import load_settings
 from stg_model.errors import CheckpointError, TrainingError
-from stg_model.features.words import Vocabulary, vocabulary_of
+from stg_model.features.encoders import encoder_for
 from stg_model.settings import Settings
 from stg_model.training import train as train_module
 from stg_model.training.checkpoint import RESUME_NAME
-from stg_model.training.dataset import NarratedClips, NarratedVideo, padded_words, window
+from stg_model.training.dataset import NarratedClips, NarratedVideo, window
 from stg_model.training.narrations import Sentence
 from stg_model.training.train import METRICS_NAME, rate_factor, run_name, train
 
@@ -29,11 +29,14 @@ SMALL = [
 
 @pytest.fixture(scope="module")
 def small(planted):
-    """Five narrated videos, their words, and settings that train in a second."""
+    """Five narrated videos, their encoder, and settings that train in a second."""
     settings = load_settings(None, SMALL)
     videos = [planted.narrated(video, settings) for video in planted.videos(5, seed=0)]
-    vocabulary = vocabulary_of(s.text for video in videos for s in video.sentences)
-    return videos, vocabulary, settings
+    return videos, encoder_of(videos, settings), settings
+
+
+def encoder_of(videos, settings):
+    return encoder_for(settings).listen(s.text for video in videos for s in video.sentences)
 
 
 def weights_of(model):
@@ -50,9 +53,9 @@ def test_the_same_run_twice_gives_the_same_weights(small, tmp_path):
 
 
 def test_another_seed_gives_other_weights(small, tmp_path):
-    videos, vocabulary, settings = small
+    videos, encoder, settings = small
     other = replace(settings, training=replace(settings.training, seed=1))
-    first, second = train(tmp_path / "a", *small), train(tmp_path / "b", videos, vocabulary, other)
+    first, second = train(tmp_path / "a", *small), train(tmp_path / "b", videos, encoder, other)
     assert not torch.allclose(weights_of(first), weights_of(second))
 
 
@@ -95,13 +98,13 @@ def test_a_finished_training_repeated_does_no_step_again(small, tmp_path, monkey
 
 
 def test_the_state_of_another_run_is_refused(small, tmp_path):
-    videos, vocabulary, settings = small
+    videos, encoder, settings = small
     train(tmp_path, *small)
     other = replace(settings, training=replace(settings.training, seed=1))
     with pytest.raises(CheckpointError, match="other settings or data"):
-        train(tmp_path, videos, vocabulary, other)
+        train(tmp_path, videos, encoder, other)
     with pytest.raises(CheckpointError, match="other settings or data"):
-        train(tmp_path, videos[:-1], vocabulary, settings)
+        train(tmp_path, videos[:-1], encoder, settings)
 
 
 def test_a_state_that_cannot_be_read_is_one_clear_error(small, tmp_path):
@@ -118,30 +121,30 @@ def test_metrics_have_a_line_for_each_logged_step(small, tmp_path):
 
 
 def test_a_loss_that_is_no_number_ends_the_run_and_names_the_clips(small, tmp_path):
-    videos, vocabulary, settings = small
-    broken = replace(videos[0], inputs_FNPC=videos[0].inputs_FNPC * torch.nan)
+    videos, encoder, settings = small
+    broken = replace(videos[0], inputs_F=videos[0].inputs_F * torch.nan)
     with pytest.raises(TrainingError, match=r"step 0: the loss is nan.*v0 \d+\.\d-\d+\.\d s 'now"):
-        train(tmp_path, [broken, *videos[1:]], vocabulary, settings)
+        train(tmp_path, [broken, *videos[1:]], encoder, settings)
 
 
 def test_one_video_alone_is_refused(small):
-    videos, vocabulary, settings = small
+    videos, encoder, settings = small
     with pytest.raises(TrainingError, match="1 videos have both a file and narration"):
-        NarratedClips(videos[:1], vocabulary, settings.training)
+        NarratedClips(videos[:1], encoder, settings.training)
 
 
 def test_a_batch_holds_each_video_at_most_once_and_depends_on_the_step_alone(small):
-    videos, vocabulary, settings = small
-    clips = NarratedClips(videos, vocabulary, replace(settings.training, batch=4))
+    videos, encoder, settings = small
+    clips = NarratedClips(videos, encoder, replace(settings.training, batch=4))
     first, names = clips.batch(3)
     assert len(set(first.video_B.tolist())) == 4
     assert len(names) == 4
     again, _ = clips.batch(3)
-    assert torch.equal(first.inputs_BUNPC, again.inputs_BUNPC)
-    assert torch.equal(first.words_BK, again.words_BK)
+    assert torch.equal(first.inputs_BU, again.inputs_BU)
+    assert torch.equal(first.texts.words, again.texts.words)
     other, _ = clips.batch(4)
     assert not torch.equal(first.video_B, other.video_B) or not torch.equal(
-        first.words_BK, other.words_BK
+        first.texts.words, other.texts.words
     )
 
 
@@ -157,16 +160,14 @@ def test_a_window_is_centred_and_padded_where_the_video_ends():
     assert mask.tolist() == [True, True, True, False]
 
 
-def test_long_sentences_are_cut_and_short_ones_padded():
-    assert padded_words([[1, 2, 3], [4], []]).tolist() == [[1, 2, 3], [4, 0, 0], [0, 0, 0]]
-    assert padded_words([[]]).tolist() == [[0]]
+def test_long_sentences_are_cut():
     inputs = torch.zeros(3, 1, 1, 6)
     videos = [
         NarratedVideo(name, "0", inputs, (Sentence(0, 1, "a b c d e"),)) for name in ("v", "w")
     ]
-    settings = replace(Settings().training, max_words=3)
-    clips = NarratedClips(videos, Vocabulary(("a", "b", "c", "d", "e")), settings)
-    assert clips.batch(0)[0].words_BK.tolist() == [[1, 2, 3]] * 2
+    settings = load_settings(None, ["training.max_words=3"])
+    clips = NarratedClips(videos, encoder_of(videos, settings), settings.training)
+    assert clips.batch(0)[0].texts.words.tolist() == [[1, 2, 3]] * 2
 
 
 def test_the_rate_rises_then_falls_to_zero():
@@ -182,11 +183,11 @@ def test_the_rate_rises_then_falls_to_zero():
 def test_words_learn_faster_by_their_factor(small):
     _, _, settings = small
     model = torch.nn.Module()
-    model.word_embedding = torch.nn.Embedding(3, 2)
+    model.textual = torch.nn.Embedding(3, 2)
     model.other = torch.nn.Linear(2, 2)
     groups = train_module._optimiser(model, settings.training).param_groups
     assert [group["peak_rate"] for group in groups] == [4e-3, pytest.approx(12e-3)]
-    assert groups[1]["params"][0] is model.word_embedding.weight
+    assert groups[1]["params"][0] is model.textual.weight
 
 
 def test_a_runs_name_follows_settings_sources_and_sentences(small):
@@ -207,13 +208,13 @@ def test_from_sentences_alone_the_model_learns_what_when_and_where(planted, tmp_
     changes = ["training.steps=80", "training.batch=24", "training.local_batch=8"]
     settings = load_settings(None, changes)
     videos = [planted.narrated(video, settings) for video in planted.videos(30, seed=0)]
-    vocabulary = vocabulary_of(s.text for video in videos for s in video.sentences)
-    model = train(tmp_path, videos, vocabulary, settings)
+    encoder = encoder_of(videos, settings)
+    model = train(tmp_path, videos, encoder, settings)
 
     lines = lines_of(tmp_path)
     assert lines[0]["loss_global"] > 0.9 * 2 * math.log(24)
     assert lines[-1]["loss_global"] < 0.75 * lines[0]["loss_global"]
-    checkpoint = Checkpoint(model, settings, vocabulary, {})
+    checkpoint = Checkpoint(model, settings, encoder, {})
     hits, right, n_seconds, area = [], 0, 0, []
     for video in planted.videos(8, seed=99):
         scores = score_video(checkpoint, video.features, planted.actions())
