@@ -1,11 +1,12 @@
-"""The twelve actions of the rendered world.
+"""The actions of the rendered world: pairs of a verb and an object.
 
 Four verbs taken two at a time give six objects, so every object has two verbs and every verb has
-three objects: neither word alone says which action it is.
+three objects: neither word alone says which action it is. A world may hold fewer verbs or objects.
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from dataset_builder import domain
@@ -40,4 +41,21 @@ class WorldAction:
         return domain.action_id_for(self.description)
 
 
-ACTIONS = tuple(WorldAction(verb, thing) for thing in OBJECTS for verb in OBJECT_VERBS[thing])
+def actions_of(
+    verbs: Collection[str] = VERBS, objects: Collection[str] = OBJECTS
+) -> tuple[WorldAction, ...]:
+    """Return the actions whose verb and object are both given.
+
+    >>> [action.description for action in actions_of(("stir", "pour"))]
+    ['stir salad', 'pour pancake', 'stir soup', 'pour soup', 'stir jam', 'pour milk']
+    """
+    return tuple(
+        WorldAction(verb, thing)
+        for thing in OBJECTS
+        if thing in objects
+        for verb in OBJECT_VERBS[thing]
+        if verb in verbs
+    )
+
+
+ACTIONS = actions_of()

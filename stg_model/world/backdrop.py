@@ -111,12 +111,7 @@ def furnish(plan: VideoPlan, scene: Scene) -> Room:
     edge = float(rng.uniform(*WALL_SHARE)) * plan.height
     still = _wall_and_table(rng, plan, edge)
     mover = _choose_mover(rng, plan, scale, taken)
-    unused = [
-        _object_sprite(OBJECTS[i], scale)
-        for i in rng.choice(len(OBJECTS), size=N_UNUSED, replace=False)
-    ]
-    unused.append(_tool_sprite(str(rng.choice(TOOLS)), scale))
-    for sprite in unused:
+    for sprite in _unused(rng, scale) if plan.distractors else ():
         x1, y1, x2, y2 = sprite.solid
         on_table = (0, max(0, round(edge + FOOT_BELOW_WALL * scale) - (y2 - y1)))
         left, top = _free_place(rng, (x2 - x1, y2 - y1), on_table, plan, taken)
@@ -124,6 +119,13 @@ def furnish(plan: VideoPlan, scene: Scene) -> Room:
         stick_on(still, placed)
         taken.append(placed.solid)
     return Room(still, mover)
+
+
+def _unused(rng: np.random.Generator, scale: float) -> list[Sprite]:
+    """Choose two objects and a tool that only lie there."""
+    chosen = rng.choice(len(OBJECTS), size=N_UNUSED, replace=False)
+    objects = [_object_sprite(OBJECTS[i], scale) for i in chosen]
+    return [*objects, _tool_sprite(str(rng.choice(TOOLS)), scale)]
 
 
 def _choose_mover(

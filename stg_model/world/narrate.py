@@ -7,7 +7,7 @@ people speak before or after they act; the shift is a setting.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -58,16 +58,16 @@ NOISE = (
     "this is my favourite part of the day",
     "do not worry if yours looks different",
 )
-SENTENCE_S = (3.0, 6.0)
 
 
 @dataclass(frozen=True, slots=True)
 class Sentence:
-    """One sentence and when it is said, in seconds of the video."""
+    """One sentence, when it is said, in seconds of the video, and what of: nothing, if noise."""
 
     start_s: float
     end_s: float
     text: str
+    about: tuple[Performance, ...] = ()
 
 
 def narrate(settings: WorldSettings, plan: VideoPlan) -> tuple[Sentence, ...]:
@@ -83,7 +83,8 @@ def narrate(settings: WorldSettings, plan: VideoPlan) -> tuple[Sentence, ...]:
     n_noise = int(wanted) + int(rng.uniform() < wanted % 1)
     for _ in range(n_noise):
         middle_s = rng.uniform(0, plan.duration_s)
-        sentences.append(_sentence_at(rng, plan.duration_s, middle_s, str(rng.choice(NOISE))))
+        text = str(rng.choice(NOISE))
+        sentences.append(_sentence_at(rng, settings, plan.duration_s, middle_s, text))
     return tuple(sorted(sentences, key=lambda s: (s.start_s, s.end_s, s.text)))
 
 
@@ -98,7 +99,7 @@ def _sentence_about(
     phrases = [_phrase(rng, performance.action) for performance in told]
     body = f" {rng.choice(JOINTS)} ".join(phrases)
     text = f"{rng.choice(OPENINGS)} {body} {rng.choice(CLOSINGS)}".strip()
-    return _sentence_at(rng, duration_s, middle_s, text)
+    return replace(_sentence_at(rng, settings, duration_s, middle_s, text), about=tuple(told))
 
 
 def _phrase(rng: np.random.Generator, action: WorldAction) -> str:
@@ -106,9 +107,13 @@ def _phrase(rng: np.random.Generator, action: WorldAction) -> str:
 
 
 def _sentence_at(
-    rng: np.random.Generator, duration_s: float, middle_s: float, text: str
+    rng: np.random.Generator,
+    settings: WorldSettings,
+    duration_s: float,
+    middle_s: float,
+    text: str,
 ) -> Sentence:
     """Let a sentence last a few seconds, inside the video wherever its middle would lie."""
-    length = min(rng.uniform(*SENTENCE_S), duration_s)
+    length = min(rng.uniform(*settings.sentence_s), duration_s)
     start = float(np.clip(middle_s - length / 2, 0, duration_s - length))
     return Sentence(round(start, 3), round(start + length, 3), text)

@@ -13,7 +13,7 @@ import numpy as np
 
 from dataset_builder.domain import Segment
 from stg_model.errors import SettingsError
-from stg_model.world.actions import ACTIONS, WorldAction
+from stg_model.world.actions import WorldAction
 from stg_model.world.settings import SETS, WorldSettings
 
 SCALES = (0.85, 1.0, 1.15)
@@ -82,7 +82,8 @@ class Cover:
 class VideoPlan:
     """Everything that decides a video's pictures, words and truth; times in seconds.
 
-    `person` (0..59) is whose hands and head we see.
+    `person` (0..59) is whose hands and head we see; `distractors` says whether things lie about
+    that nobody uses.
     """
 
     video_id: str
@@ -98,6 +99,7 @@ class VideoPlan:
     takes: tuple[Take, ...]
     scenes: tuple[Scene, ...]
     covers: tuple[Cover, ...]
+    distractors: bool = True
 
     @property
     def duration_s(self) -> float:
@@ -152,6 +154,7 @@ def plan_video(settings: WorldSettings, set_name: str, index: int) -> VideoPlan:
         takes=_takes(rng, performances, scenes),
         scenes=scenes,
         covers=_covers(rng, settings, performances, duration_s),
+        distractors=settings.distractors,
     )
 
 
@@ -166,10 +169,11 @@ def _stream(seed: int, set_name: str, index: int, purpose: int) -> np.random.Gen
 
 def _actions_of(settings: WorldSettings, set_name: str, index: int) -> list[WorldAction]:
     """Deal the actions like cards, so that a set holds each of them equally often."""
-    hands = len(ACTIONS) // settings.actions_per_video
-    deck = _stream(settings.seed, set_name, index // hands, DECK).permutation(len(ACTIONS))
+    actions = settings.actions
+    hands = len(actions) // settings.actions_per_video
+    deck = _stream(settings.seed, set_name, index // hands, DECK).permutation(len(actions))
     first = index % hands * settings.actions_per_video
-    return [ACTIONS[i] for i in deck[first : first + settings.actions_per_video]]
+    return [actions[i] for i in deck[first : first + settings.actions_per_video]]
 
 
 def _segments(rng: np.random.Generator, settings: WorldSettings) -> tuple[list[Segment], float]:

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from dataset_builder.domain import Action, Clip, Video, clip_id_for, frame_seconds
 from dataset_builder.geometry import Box
 from dataset_builder.release import Consensus, Release, tubes_of
-from stg_model.world.actions import ACTIONS
 from stg_model.world.scene import Performance, VideoPlan
 from stg_model.world.settings import WorldSettings
 from stg_model.world.staging import box_at
@@ -51,7 +50,7 @@ def truth_of(
         videos=tuple(_video(plan, sums[plan.video_id]) for plan in plans),
         actions=tuple(
             Action(action.action_id, action.description)
-            for action in sorted(ACTIONS, key=lambda action: action.action_id)
+            for action in sorted(settings.actions, key=lambda action: action.action_id)
         ),
         clips=tuple(sorted(clips, key=lambda clip: clip.clip_id)),
         frames=tuple(sorted(frames, key=lambda frame: (frame.clip_id, frame.second))),

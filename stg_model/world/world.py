@@ -70,7 +70,10 @@ def render_world(
 
 def video_digest(plan: VideoPlan) -> str:
     """The digest of everything that decides a video's bytes."""
-    what = {"drawing": DRAWING_VERSION, "plan": asdict(plan)}
+    facts = asdict(plan)
+    if plan.distractors:  # as in videos drawn before there was a choice: they are still right
+        del facts["distractors"]
+    what = {"drawing": DRAWING_VERSION, "plan": facts}
     return tables.sha256_bytes(tables.compact_json(what).encode())
 
 
