@@ -1,0 +1,1 @@
+"""Readers of narration in the layouts in which people have it."""
