@@ -26,13 +26,23 @@ from dataset_builder.release import Release, counts_of
     type=click.Choice(BOX_FILES),
     help="The box file to take; by default the first of these that is there.",
 )
+@click.option("--licence", default="", help="Licence that the annotation's authors state.")
 @click.option("--force", is_flag=True, help="Replace OUT where it exists.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def import_official_command(
-    *, folder: Path, out: Path, repaired: bool, boxes: str | None, force: bool, as_json: bool
+    *,
+    folder: Path,
+    out: Path,
+    repaired: bool,
+    boxes: str | None,
+    licence: str,
+    force: bool,
+    as_json: bool,
 ) -> None:
     """Read GroundingYouTube's published files in FOLDER; write tables and releases into OUT."""
-    imported = import_official(folder, out, boxes=boxes, repaired=repaired, force=force)
+    imported = import_official(
+        folder, out, boxes=boxes, repaired=repaired, licence=licence, force=force
+    )
     if as_json:
         click.echo(json.dumps(_import_json(imported)))
         return

@@ -59,6 +59,8 @@ _CONTEXT: dict[str, Any] = {
     "transform": "cr:transform",
 }
 _MEDIA_TYPES = {
+    "": "text/plain",
+    ".cff": "application/yaml",
     ".json": "application/json",
     ".md": "text/markdown",
     ".parquet": "application/x-parquet",

@@ -12,8 +12,10 @@ import re
 from collections import Counter
 from pathlib import Path
 
+from dataset_builder.exporters.citation import write_papers
 from dataset_builder.exporters.croissant import write_croissant
 from dataset_builder.exporters.grounding_youtube import FOLDER, write_grounding_youtube
+from dataset_builder.exporters.published import how_it_was_made, is_published, is_repaired
 from dataset_builder.release import Release, funnel, write_release_tables
 
 DEFAULT_TABLE = "boxes"
@@ -31,10 +33,12 @@ _SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (10**6
 
 
 def write_huggingface(release: Release, folder: Path) -> None:
-    """Write tables, compatible files, card and `croissant.json` into an existing folder."""
+    """Write tables, compatible files, card, papers and `croissant.json` into an existing folder."""
     write_release_tables(folder, release)
-    write_grounding_youtube(release, folder / FOLDER)
+    if _has_compat(release):
+        write_grounding_youtube(release, folder / FOLDER)
     write_card(release, folder / "README.md")
+    write_papers(release, folder)
     write_croissant(release, folder)
 
 
@@ -49,9 +53,11 @@ def dataset_card(release: Release) -> str:
     if release.derivation == "clicks":
         parts += [_COLLECTION, _rules(release)]
         parts += [_agreement(release)] if release.agreement else []
+        parts.append(_USE)
     else:
-        parts.append(_given(release))
-    return "\n".join((*parts, _USE, _licence(release)))
+        parts.append(how_it_was_made(release) if is_published(release) else _given(release))
+        parts.append(_USE_GIVEN)
+    return "\n".join((*parts, _licence(release)))
 
 
 def _front_matter(release: Release) -> str:
@@ -83,15 +89,27 @@ frame a second. A frame is `(clip_id, second)`; all coordinates are fractions of
 displayed, origin top-left. Videos are not part of the release.
 
 {table_lines}
-- `compat/grounding-youtube/`: the boxes as GroundingYouTube JSON, in whole pixels of a frame
-  stretched to 640x480 (480x640 for portrait videos); `id2wh_new.json` states it for each video.
+{_COMPAT if _has_compat(release) else ""}\
 - `croissant.json`: the tables and the digest of each file, for tools that read Croissant.
 - `manifest.json`: settings, counts, the snapshot's digest. `SHA256SUMS`: the digest of each file.
+- `CITATION.cff`: how to cite it. `CHANGELOG.md`: what this version brought.
+"""
+
+
+def _has_compat(release: Release) -> bool:
+    """Whether the folder holds GroundingYouTube's JSON: not beside files of those names."""
+    return not is_published(release) or is_repaired(release)
+
+
+_COMPAT = """\
+- `compat/grounding-youtube/`: the boxes as GroundingYouTube JSON, in whole pixels of a frame
+  stretched to 640x480 (480x640 for portrait videos); `id2wh_new.json` states it for each video.
 """
 
 
 def _counts(release: Release) -> str:
-    rows = "\n".join(f"| {stage} | {count:,} |" for stage, count in funnel(release))
+    stages = funnel(release) if release.derivation == "clicks" else _given_stages(release)
+    rows = "\n".join(f"| {stage} | {count:,} |" for stage, count in stages)
     return f"""## Counts
 
 | stage | count |
@@ -102,6 +120,19 @@ def _counts(release: Release) -> str:
 |---|---:|---:|---:|---:|
 {_splits(release)}
 """
+
+
+def _given_stages(release: Release) -> list[tuple[str, int]]:
+    """Return `(stage, count)` of a release without answers."""
+    reasons = Counter(frame.reason for frame in release.frames if frame.reason)
+    return [
+        ("frames", len(release.frames)),
+        ("frames with a box", len(release.boxes)),
+        *((f"without a box: {reason}", n) for reason, n in reasons.most_common()),
+        ("clips", len(release.clips)),
+        ("clips with a tube", len({tube.clip_id for tube in release.tubes})),
+        *((f"left out: {reason}", n) for reason, n in sorted(release.left_out.items())),
+    ]
 
 
 def _splits(release: Release) -> str:
@@ -217,11 +248,27 @@ clips with `is_benchmark` only, where no answer was given with a suggestion in s
 """
 
 
+_USE_GIVEN = """## Use
+
+`dataset-builder verify FOLDER` checks the digests, every reference between tables, and derives the
+tubes anew from the boxes; `dataset-builder export` writes the same in other projects' formats,
+`dataset-builder diff` tells what differs from another release.
+"""
+
+
 def _licence(release: Release) -> str:
-    stated = release.licence or (
-        "Not stated yet. Whoever publishes this release states one with "
-        "`dataset-builder build --licence`."
-    )
+    if release.licence:
+        stated = release.licence
+    elif is_published(release):
+        stated = (
+            "Not stated. The annotation is its authors'; ask them before you publish it.\n"
+            "`dataset-builder import-official --licence` states what they answer."
+        )
+    else:
+        stated = (
+            "Not stated yet. Whoever publishes this release states one with "
+            "`dataset-builder build --licence`."
+        )
     return f"""## Licence of the data
 
 {stated}

@@ -3,15 +3,15 @@
 imported/
   manifest.json  SHA256SUMS
   raw/           what the published files hold, row by row; see `files`
-  faithful/      a release folder: what the public loader gives
-  repaired/      a release folder, where asked for; see `repaired`
+  faithful/      a release folder with its card: what the public loader gives
+  repaired/      the same, where asked for; see `repaired`
   reports/       defects.json, defects.parquet; repairs.json, repairs.txt, repairs.parquet
 """
 
 from __future__ import annotations
 
 import importlib.metadata
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ import pyarrow as pa
 
 from dataset_builder import tables
 from dataset_builder.errors import InputError
+from dataset_builder.exporters.huggingface import write_huggingface
 from dataset_builder.official import comparison, comparison_text, defects
 from dataset_builder.official.files import (
     Files,
@@ -31,7 +32,7 @@ from dataset_builder.official.files import (
 from dataset_builder.official.releases import box_file, faithful_release
 from dataset_builder.official.repair_table import write_repairs
 from dataset_builder.official.repaired import REPAIRED, Repaired, repaired_release
-from dataset_builder.release import Release, write_release_tables
+from dataset_builder.release import Release
 from dataset_builder.snapshot import read_manifest
 
 FORMAT = "grounding-official"
@@ -57,6 +58,7 @@ def import_official(
     *,
     boxes: str | None = None,
     repaired: bool = False,
+    licence: str = "",
     force: bool = False,
 ) -> Imported:
     """Read a folder of published files and write the imported folder in one step.
@@ -67,6 +69,7 @@ def import_official(
         boxes: the box file that the releases are made from, without `.json`; the released one where
             it is not given.
         repaired: whether to make the repaired release and its report too.
+        licence: of the annotation, as its authors state it; empty where they have not.
         force: whether to replace `out` where it is such a folder.
 
     Raises:
@@ -76,10 +79,12 @@ def import_official(
     files = read_folder(folder)
     try:
         name = box_file(files, boxes)
-        faithful = faithful_release(folder, files, name)
+        faithful = replace(faithful_release(folder, files, name), licence=licence)
         fixed = repaired_release(files, name) if repaired else None
     except InputError as error:
         raise InputError(f"{folder}: {error}") from error
+    if fixed is not None:
+        fixed = replace(fixed, release=replace(fixed.release, licence=licence))
     found = tuple(defects.find_defects(files))
     report = comparison.compare(files, name, faithful, fixed) if fixed else None
     imported = Imported(files, faithful, fixed, found, report)
@@ -145,7 +150,7 @@ def _write(folder: Path, imported: Imported, boxes: str) -> None:
 
 def _write_release(folder: Path, release: Release) -> None:
     folder.mkdir()
-    write_release_tables(folder, release)
+    write_huggingface(release, folder)
     tables.write_sums(folder)
 
 

@@ -53,6 +53,7 @@ def faithful_release(folder: Path, files: Files, boxes: str) -> Release:
     """
     names = {"boxes": f"{boxes}.json", "segments": f"{segment_file(files)}.json"}
     sizes = size_file(files)
+    names |= {"sizes": f"{sizes}.json"} if sizes else {}
     found = read_official(
         folder / names["boxes"],
         folder / names["segments"],

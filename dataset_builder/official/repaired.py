@@ -93,8 +93,7 @@ def repaired_release(files: Files, boxes: str) -> Repaired:
         "run_gap_s": None,
         "margin_px": MARGIN_PX,
         "native_sizes": sizes.are_native,
-        "boxes": f"{boxes}.json",
-        "segments": f"{segments}.json",
+        **{n: files[name].file_name for n, name in used.items() if name in files},
         **{f"{n}_sha256": files[name].sha256 for n, name in used.items() if name in files},
     }
     release = Release(
