@@ -6,6 +6,7 @@ that come in, D embedding.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import torch
@@ -26,12 +27,16 @@ class Clips:
     `inputs_BU` is what the visual module reads of the candidate frames `(B, U, ...)`,
     `frame_mask_BU` True where the video has such a second, `texts` the sentences, `video_B` the
     number of each clip's video.
+
+    Processes that share a batch see their own clips alone (`inputs_BU`, `frame_mask_BU`), but hear
+    all of it: `texts` and `video_B` are the whole batch's, and `own` picks the process's from them.
     """
 
     inputs_BU: Tensor
     frame_mask_BU: Tensor
     texts: Texts
     video_B: Tensor
+    own: slice = slice(None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +87,7 @@ class GroundingModel(nn.Module):
         *,
         select: bool = True,
         generator: torch.Generator | None = None,
+        together: Callable[[Tensor], Tensor] = lambda rows: rows,
     ) -> Losses:
         """Return the losses of a batch.
 
@@ -90,9 +96,13 @@ class GroundingModel(nn.Module):
             n_local: the first so many clips enter the local loss.
             select: False takes the frames nearest the sentence (warm-up).
             generator: source of the `random` selection.
+            together: makes the rows of a batch's scores from those of this process.
         """
+        n_own = len(range(len(clips.video_B))[:n_local][clips.own])
         heard = self.textual(clips.texts)
-        index_BT, frame_mask_BT = self.choose(clips, heard, select=select, generator=generator)
+        index_BT, frame_mask_BT = self.choose(
+            clips, heard[clips.own], select=select, generator=generator
+        )
         clip_B1 = torch.arange(len(index_BT), device=index_BT.device)[:, None]
         chosen = self.visual(clips.inputs_BU[clip_B1, index_BT])
 
@@ -105,16 +115,16 @@ class GroundingModel(nn.Module):
             self.global_branch.frames(clip_BC), self.global_branch.words(heard.sentences_JC)
         )
         local = self.local_branch(
-            chosen.cells_FNC[:n_local],
-            frame_mask_BT[:n_local],
+            chosen.cells_FNC[:n_own],
+            frame_mask_BT[:n_own],
             heard.words_JKC[:n_local],
             heard.mask_JK[:n_local],
         )
+        local_BB = together(local.scores_IJ)
+        global_BB = together(global_BB)
         temperature, margin = self.loss.temperature, self.loss.margin
         return Losses(
-            mms_loss(
-                local.scores_IJ, clips.video_B[:n_local], temperature=temperature, margin=margin
-            ),
+            mms_loss(local_BB, clips.video_B[:n_local], temperature=temperature, margin=margin),
             mms_loss(global_BB, clips.video_B, temperature=temperature, margin=margin),
         )
 

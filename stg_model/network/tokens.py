@@ -57,6 +57,10 @@ class TextTokens:
     mask_JK: Tensor
     sentences_JC: Tensor
 
+    def __getitem__(self, chosen: slice) -> TextTokens:
+        """Return some of the texts."""
+        return TextTokens(self.words_JKC[chosen], self.mask_JK[chosen], self.sentences_JC[chosen])
+
     def first(self, n_texts: int) -> TextTokens:
         """Return the first so many texts."""
         return TextTokens(
