@@ -76,6 +76,7 @@ RULES = (
         but_not=(
             "dataset_builder.video_readers",
             "dataset_builder.video_survey",
+            "stg_model.inference.drawing.film",  # writes one
             "stg_model.world",
         ),
     ),
