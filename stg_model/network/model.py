@@ -7,7 +7,7 @@ that come in, D embedding.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor, nn
@@ -36,7 +36,7 @@ class Clips:
     frame_mask_BU: Tensor
     texts: Texts
     video_B: Tensor
-    own: slice = slice(None)
+    own: slice = field(default_factory=lambda: slice(None))
 
 
 @dataclass(frozen=True, slots=True)
