@@ -33,6 +33,7 @@ AT_LEAST_ONE = (
 AT_LEAST_TWO = ("training.batch", "training.local_batch")
 """A clip alone has no negatives: its loss is 0, whatever the weights."""
 ABOVE_ZERO = (
+    "features.clip_fps",
     "network.cross_temperature",
     "network.word_init_sd",
     "selection.epsilon",
@@ -55,10 +56,26 @@ SHARES = ("selection.warmup", "training.rate_warmup", "inference.mask_threshold"
 class FeatureSettings:
     """What is read from a video, once a second."""
 
+    backbone: Literal["tiny", "clip", "s3d"] = "tiny"
+    """Who reads: the small network trained along, or frozen CLIP or S3D from a file (paper 4.1)."""
     frame_px: int = 56
-    """Side of the square that a frame is squeezed to, pixels; 7 x 7 cells of 8 px."""
+    """Side of the square that `tiny` squeezes a frame to, pixels; 7 x 7 cells of 8 px."""
     sub_frame_s: float = 0.25
     """The second picture of a second is this much later: two pictures make motion visible."""
+    crop: Literal["squeeze", "square", "native"] = "squeeze"
+    """What `clip` and `s3d` see: the whole frame squeezed (released evaluation; the only one under
+    which a heat map covers the frame), its middle square, or the square in its middle unscaled.
+    The released training takes the latter two at random places."""
+    legacy_pixels: bool = False
+    """`clip` without its mean and standard deviation, as in the released code; for its weights."""
+    prompt: str = "{}"
+    """What CLIP reads for a text, which stands in place of {}; such as "a photo of {}"."""
+    clip_frames: int = 16
+    """Frames that `s3d` sees round each second, a multiple of 8: each 8 make one cell in time."""
+    clip_fps: float = 5.0
+    """Their rate, 1/s; 16 at 5 are 3.2 s round the second's begin (released code)."""
+    precision: Literal["float32", "bfloat16"] = "float32"
+    """Of the frozen backbone's matrix products; bfloat16 is faster where the processor has it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,6 +225,10 @@ class Settings:
             ("network.patch_px", network.patch_px, 2),  # the backbone averages 2 x 2 pixels first
         ):
             _require(self, name, whole % part == 0 and whole > 0, f"must be a multiple of {part}")
+        frames = self.features.clip_frames
+        _require(self, "features.clip_frames", frames > 0 and frames % 8 == 0, "must be 8 times n")
+        prompt = self.features.prompt
+        _require(self, "features.prompt", prompt.count("{}") == 1, "must hold {} once")
         _require(self, "inference.smoothing_s", self.inference.smoothing_s % 2 == 1, "must be odd")
 
     def to_json(self) -> dict[str, Any]:
