@@ -7,7 +7,7 @@ overlap with anything and what lies outside the frame counts. Pointing counts th
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -32,6 +32,8 @@ CENTRE = Point(0.5, 0.5)
 FIXED_BOX = Box(160 / 640, 100 / 480, 460 / 640, 400 / 480)
 """A box round the middle that fits many; a baseline of its own."""
 N_REPLICATES = 1_000
+N_BINS = 20
+"""Of IoU from 0 to 1, and of the width of the frame."""
 
 
 def compare(files: Files, boxes: str, faithful: Release, repaired: Repaired) -> dict[str, Any]:
@@ -44,6 +46,7 @@ def compare(files: Files, boxes: str, faithful: Release, repaired: Repaired) -> 
         "boxes": f"{boxes}.json",
         "releases": {"faithful": _size(faithful), REPAIRED: _size(repaired.release)},
         "rules": _rules(repaired.repairs),
+        "changed_boxes": _overlaps(repaired.repairs),
         "zero_length_clips": sorted(
             clip.clip_id
             for clip in repaired.release.clips
@@ -51,6 +54,7 @@ def compare(files: Files, boxes: str, faithful: Release, repaired: Repaired) -> 
         ),
         "combinations": dict(sorted(Counter(rule_name(r.rules) for r in repaired.repairs).items())),
         "mean_click_in_box": _mean_clicks(repaired.repairs),
+        "mean_click_in_box_by_x": _by_x(repaired.repairs),
         "centre_point": {
             "faithful": _share(_by_video(faithful, lambda box: box.contains(CENTRE))),
             REPAIRED: _share(_by_video(repaired.release, lambda box: box.contains(CENTRE))),
@@ -81,23 +85,33 @@ def _size(release: Release) -> dict[str, Any]:
 
 def _rules(repairs: Sequence[Repair]) -> dict[str, Any]:
     """Return by rule how many boxes it changed or left out, and how far old and new overlap."""
-    rows: dict[str, Any] = {}
-    for rule in sorted({rule for repair in repairs for rule in repair.rules}):
-        mine = [repair for repair in repairs if rule in repair.rules]
-        ious = [
-            pixel_iou(repair.before.corners, _pixels(repair.after, repair.before))
-            for repair in mine
-            if repair.after is not None
-        ]
-        rows[rule] = {
-            "boxes": len(ious),
-            "left_out": len(mine) - len(ious),
-            "mean_iou": float(np.mean(ious)) if ious else None,
-            "median_iou": float(np.median(ious)) if ious else None,
-            "lowest_iou": min(ious, default=None),
-            "iou_below_half": sum(iou < 0.5 for iou in ious),
-        }
-    return rows
+    names = sorted({rule for repair in repairs for rule in repair.rules})
+    return {rule: _overlaps([r for r in repairs if rule in r.rules]) for rule in names}
+
+
+def _overlaps(repairs: Sequence[Repair]) -> dict[str, Any]:
+    """Return the IoU of old and new box over those repairs that did something.
+
+    `iou_histogram` counts boxes in `N_BINS` equal steps from 0 to 1, 1 itself in the last.
+    """
+    mine = [repair for repair in repairs if repair.rules]
+    ious = [iou for repair in mine if (iou := iou_of(repair)) is not None]
+    return {
+        "boxes": len(ious),
+        "left_out": len(mine) - len(ious),
+        "mean_iou": float(np.mean(ious)) if ious else None,
+        "median_iou": float(np.median(ious)) if ious else None,
+        "lowest_iou": min(ious, default=None),
+        "iou_below_half": sum(iou < 0.5 for iou in ious),
+        "iou_histogram": np.histogram(ious, bins=N_BINS, range=(0, 1))[0].tolist(),
+    }
+
+
+def iou_of(repair: Repair) -> float | None:
+    """Return the overlap of old and new box in pixels as published; None where there is no new."""
+    if repair.after is None:
+        return None
+    return pixel_iou(repair.before.corners, _pixels(repair.after, repair.before))
 
 
 def pixel_iou(a: Sequence[float], b: Sequence[float]) -> float:
@@ -126,14 +140,32 @@ def _mean_clicks(repairs: Sequence[Repair]) -> dict[str, Any]:
     """
     before: dict[str, list[bool]] = {}
     after: dict[str, list[bool]] = {}
+    for video_id, _, old, new in _held(repairs):
+        before.setdefault(video_id, []).append(old)
+        after.setdefault(video_id, []).append(new)
+    return {"before": _share(before), "after": _share(after)}
+
+
+def _by_x(repairs: Sequence[Repair]) -> list[dict[str, Any]]:
+    """Return the same by where in the width of the frame the mean click lies, left to right."""
+    counts = np.zeros((N_BINS, 3), dtype=np.int64)
+    for _, x, old, new in _held(repairs):
+        counts[min(int(x * N_BINS), N_BINS - 1)] += (1, old, new)
+    return [
+        {"from": n / N_BINS, "boxes": boxes, "hits_before": old, "hits_after": new}
+        for n, (boxes, old, new) in enumerate(counts.tolist())
+    ]
+
+
+def _held(repairs: Sequence[Repair]) -> Iterator[tuple[str, float, bool, bool]]:
+    """Yield video, x of the mean click in widths, and whether old and new box hold it."""
     for repair in repairs:
         raw, box, mean = repair.before, repair.after, repair.mean_px
         if box is None or mean is None:
             continue
         x1, y1, x2, y2 = _pixels(box, raw)
-        before.setdefault(raw.video_id, []).append(holds(raw, mean))
-        after.setdefault(raw.video_id, []).append(x1 <= mean[0] <= x2 and y1 <= mean[1] <= y2)
-    return {"before": _share(before), "after": _share(after)}
+        is_after = x1 <= mean[0] <= x2 and y1 <= mean[1] <= y2
+        yield raw.video_id, mean[0] / raw.frame_size_px[0], holds(raw, mean), is_after
 
 
 def _by_video(release: Release, is_hit: Callable[[Box], bool]) -> dict[str, list[bool]]:
@@ -171,6 +203,7 @@ def _estimate(files: Files, boxes: str) -> dict[str, Any]:
     found = np.abs(errors)
     return {
         "boxes": len(errors),
+        "errors_px": dict(sorted(Counter(int(error) for error in found).items())),
         "mean_signed_px": float(np.mean(errors)) if errors else None,
         "median_px": float(np.median(found)) if errors else None,
         "p95_px": float(np.quantile(found, 0.95)) if errors else None,

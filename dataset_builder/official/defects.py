@@ -9,6 +9,7 @@ from typing import Any
 
 from dataset_builder.official import box_checks, name_checks, segment_checks
 from dataset_builder.official.files import Files
+from dataset_builder.official.totals import Total, total_of
 
 CODES: Mapping[str, str] = {
     "inverted_box": "the left side lies right of the right one",
@@ -70,7 +71,7 @@ def counts_of(defects: list[Defect]) -> dict[str, dict[str, int]]:
 
 
 def report_of(files: Files, defects: list[Defect], n_examples: int = 5) -> dict[str, Any]:
-    """Return what `check-official --json` prints."""
+    """Return what `check-official --json` prints; shares are 0..1, None where there is no total."""
     examples: dict[tuple[str, str], list[str]] = {}
     for defect in defects:
         examples.setdefault((defect.code, defect.file), []).append(defect.where)
@@ -84,6 +85,7 @@ def report_of(files: Files, defects: list[Defect], n_examples: int = 5) -> dict[
                 "code": code,
                 "file": file,
                 "count": len(where),
+                **_part(len(where), total_of(files, code, file)),
                 "meaning": CODES[code],
                 "examples": where[:n_examples],
             }
@@ -91,6 +93,11 @@ def report_of(files: Files, defects: list[Defect], n_examples: int = 5) -> dict[
         ],
         "not_found": [code for code in CODES if code not in {d.code for d in defects}],
     }
+
+
+def _part(n: int, total: Total | None) -> dict[str, Any]:
+    of, what = total or (None, None)
+    return {"of": of, "of_what": what, "share": n / of if of else None}
 
 
 def text_of(defects: list[Defect]) -> Iterator[str]:

@@ -9,6 +9,7 @@ from dataset_builder.official.defects import CODES, counts_of, find_defects, rep
 from dataset_builder.official.files import read_folder
 from dataset_builder.official.name_checks import is_plural, near_pairs
 from dataset_builder.official.records import fits, mean_clicks, mended
+from dataset_builder.official.totals import total_of
 from tests.dataset_builder.official.conftest import BATCH_A, BATCH_B, TALL, WIDE, Source, Task
 
 BOTH = f"{BATCH_A}.json and {BATCH_B}.json"
@@ -97,6 +98,35 @@ def test_the_official_counts_are_those_of_the_defect_table(official_files):
     means = mean_clicks(files)
     assert len(means) == 26_987
     assert len({mean.frame for mean in means if mean.was_clicked}) == 21_719
+
+
+def test_every_count_is_a_part_of_something_that_can_have_the_defect(publish):
+    files = read_folder(publish())
+    rows = {(d["code"], d["file"]): d for d in report_of(files, find_defects(files))["defects"]}
+    names = {"plural_names", "near_duplicate_names", "broken_unicode", "underscores"}
+    for (code, _), row in rows.items():
+        assert (row["of"] is None) == (code in names)
+        if row["of"] is not None:
+            assert 0 < row["count"] <= row["of"]
+            assert row["share"] == row["count"] / row["of"]
+    assert rows["side_cut", RELEASED]["of"] == len(files["GoundingYouTubeBox"].rows)
+    # Of the released boxes that of second 3, of the portrait's 1 and of 13 have a row in A alone...
+    assert rows["mean_a_outside_box", RELEASED]["of"] == 2  # ...but 13 has one in B as well.
+    assert rows["lost_to_collision", BOTH]["of"] == sum(m.was_clicked for m in mean_clicks(files))
+
+
+def test_the_official_totals_are_those_of_the_defect_table(official_files):
+    found = {
+        (code, file): total_of(official_files, code, file)[0]
+        for code, file in (
+            ("mean_b_outside_box", RELEASED),
+            ("mean_a_outside_box", RELEASED),
+            ("two_labels_in_second", BOTH),
+            ("lost_to_collision", BOTH),
+            ("single_segment_action", GROUND),
+        )
+    }
+    assert list(found.values()) == [13_566, 3_536, 25_661, 21_853, 680]
 
 
 def test_defects_that_the_public_files_do_not_have_are_found_too(tmp_path):

@@ -231,7 +231,18 @@ def test_the_report_counts_what_each_rule_did(publish):
     # Seconds 3, 6 and 7: 30 of 190 px, none, 140 of 220 px are the same.
     assert rules["side_cut"]["mean_iou"] == pytest.approx((30 / 190 + 0 + 140 / 220) / 3)
     assert rules["clipped"]["mean_iou"] == pytest.approx(170 / 220)
+    # The changed boxes: these four, and two of which only the clip or the name is another.
+    assert (report["changed_boxes"]["boxes"], report["changed_boxes"]["left_out"]) == (6, 1)
+    counts = report["changed_boxes"]["iou_histogram"]
+    assert [(n, count) for n, count in enumerate(counts) if count] == [
+        (0, 1), (3, 1), (12, 1), (15, 1), (19, 2),
+    ]  # fmt: skip
     before, after = report["mean_click_in_box"].values()
+    by_x = report["mean_click_in_box_by_x"]
+    for name, share in (("hits_before", before), ("hits_after", after)):
+        assert sum(row[name] for row in by_x) == share["hits"]
+    assert sum(row["boxes"] for row in by_x) == before["of"]
+    assert [row["from"] for row in by_x if row["boxes"] > row["hits_before"]] == [0.85, 0.9]
     assert (before["hits"], before["of"]) == (14, 16)
     assert (after["hits"], after["of"]) == (16, 16)
     assert report["estimate_on_uncut_boxes"]["boxes"] == 10
