@@ -20,6 +20,7 @@ AT_LEAST_ONE = (
     "network.token_dim",
     "network.hidden_dim",
     "network.word_dim",
+    "network.local_memory_mb",
     "selection.n_frames",
     "selection.max_iterations",
     "training.window_s",
@@ -27,6 +28,9 @@ AT_LEAST_ONE = (
     "training.steps",
     "training.save_every",
     "training.log_every",
+    "fine_tuning.steps",
+    "fine_tuning.clips",
+    "fine_tuning.window_s",
     "inference.window_s",
     "inference.smoothing_s",
 )
@@ -40,14 +44,24 @@ ABOVE_ZERO = (
     "loss.temperature",
     "training.learning_rate",
     "training.gradient_clip",
+    "training.min_time_s",
+    "fine_tuning.learning_rate",
+    "fine_tuning.click_sigma",
+    "fine_tuning.threshold_temperature",
+    "fine_tuning.threshold_rate",
 )
 AT_LEAST_ZERO = (
     "features.sub_frame_s",
+    "inference.segment_gap_s",
     "inference.share_blur",
     "loss.margin",
     "training.weight_decay",
     "training.word_rate_factor",
     "training.seed",
+    "training.data_memory_mb",
+    "training.prefetch",
+    "fine_tuning.click_weight",
+    "fine_tuning.threshold_weight",
 )
 SHARES = ("selection.warmup", "training.rate_warmup", "inference.mask_threshold")
 
@@ -101,14 +115,31 @@ class NetworkSettings:
     """Logits of the cross attention; the paper says cosine (section 3.2)."""
     cross_temperature: float = 0.07
     """Divides cosine logits; at 1 the softmax over [-1, 1] is almost flat."""
+    attention_order: Literal["cross_self_cross", "self_cross", "cross_self", "cross_cross"] = (
+        "cross_self_cross"
+    )
+    """Layers of the local branch from its tokens to the pooling (paper table 4; its best)."""
     self_attention_scope: Literal["clip", "frame"] = "frame"
     """What a region attends to: all regions of the clip (released code) or of its own frame."""
     second_cross_residual: bool = False
-    """Add the query to the second cross attention's context; off where scores are normalised."""
+    """Add its input to a cross attention that does not begin the stack (released training code);
+    off where scores are normalised."""
     normalise_scores: bool = True
-    """Cosine between the pooled vectors instead of their dot product."""
+    """Cosine between the pooled vectors instead of their dot product (paper and released code)."""
     global_frames: Literal["selected", "all"] = "selected"
     """Frames averaged for the global score: the selected ones (paper figure 2c) or the window."""
+    projection: Literal["linear", "gated"] = "linear"
+    """Maps into the global space: y = Wx + b (paper), or y * sigmoid(Vy + c) (option of the
+    released code)."""
+    form: Literal["cheap", "plain"] = "cheap"
+    """How the local scores are computed; equal but for rounding, `plain` is the readable one."""
+    local_memory_mb: int = 2000
+    """Above this estimate of the local scores' memory, MB, videos are scored in groups and once
+    more in the backward pass: a third more time for less memory (cheap form only)."""
+    precision: Literal["float32", "bfloat16"] = "float32"
+    """Of the matrix products in training; bfloat16 pays on GPUs, few CPUs gain by it."""
+    compile: bool = False
+    """Let `torch.compile` fuse the cheap form: worth its minute on a GPU, not on a CPU."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,12 +164,19 @@ class SelectionSettings:
 
 @dataclass(frozen=True, slots=True)
 class LossSettings:
-    """The contrastive loss (paper section 3.4, equation 4)."""
+    """The contrastive losses (paper section 3.4, equation 4)."""
 
+    which: Literal["both", "local", "global"] = "both"
+    """Losses whose sum is trained on (paper table 4). With `local` alone nothing trains the global
+    projections: then select by `none` or `random`, or start from trained ones."""
+    kind: Literal["mms", "milnce", "released"] = "mms"
+    """Masked margin softmax (paper equation 4), MIL-NCE (both directions in one denominator), or
+    the released code's form of that, which counts the positive twice."""
     temperature: float = 0.1
     """Divides normalised scores; 1 for unnormalised dot products."""
     margin: float = 0.001
-    """Delta, taken off the positive's score before the temperature."""
+    """Delta of `mms`, taken off the positive's score before the temperature; the paper gives no
+    value, this one is of its authors' earlier code."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +184,13 @@ class TrainingSettings:
     """Data schedule and optimiser."""
 
     window_s: int = 16
-    """U, candidate seconds centred on the sentence; narration seldom matches the picture's time."""
+    """U, candidate seconds round a sentence; narration seldom matches the picture's time."""
+    window_from: Literal["middle", "start"] = "middle"
+    """Where the window lies: centred on the sentence (`early_start` of the released code), or from
+    its start on, at random within a sentence that is longer than the window."""
+    min_time_s: float = 5.0
+    """A shorter sentence counts as this long, seconds, widened on both sides (released code); it
+    matters to windows that begin at its start."""
     max_words: int = 20
     """K at most; later words of a sentence are dropped."""
     steps: int = 500
@@ -171,6 +215,40 @@ class TrainingSettings:
     """Steps between the states that a cut run goes on from."""
     log_every: int = 10
     """Steps between lines of metrics.jsonl."""
+    tensorboard: bool = True
+    """Write the same figures for TensorBoard, into the run's folder `tensorboard`."""
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    """Where the network computes; `auto` takes a GPU where torch sees one."""
+    data_memory_mb: int = 2000
+    """Videos are held ready in memory, MB, until they fill this; of the rest only the seconds of
+    each batch are read from the store. A video of the tiny backbone takes 19 kB a second."""
+    prefetch: int = 2
+    """Batches that a thread makes ahead while the network computes; 0 makes each when needed."""
+
+
+@dataclass(frozen=True, slots=True)
+class FineTuningSettings:
+    """Learning from a release's clicks, besides the narration (`fine-tune`)."""
+
+    steps: int = 150
+    """Optimiser steps; a release is small beside the narration and is soon learned by heart."""
+    learning_rate: float = 1e-3
+    """Peak rate of AdamW; a quarter of training's, so that what narration taught is kept."""
+    clips: int = 8
+    """Clips of the release in a batch."""
+    window_s: int = 16
+    """Seconds of a clip whose regions share one roll-out, as `inference.window_s`."""
+    click_sigma: float = 0.03
+    """Standard deviation of the Gaussian round each click, as a share of the frame's diagonal (R20,
+    the paper's)."""
+    click_weight: float = 1.0
+    """Weight of the divergence of the roll-out from the clicks; 0 leaves it out."""
+    threshold_weight: float = 1.0
+    """Weight of the logistic loss of the threshold on visible and not visible frames."""
+    threshold_temperature: float = 0.1
+    """Cosines this far above tau are visible with odds of e to 1."""
+    threshold_rate: float = 0.01
+    """Peak learning rate of tau, a cosine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,8 +262,14 @@ class InferenceSettings:
     heatmap_from: Literal["rollout", "global_patches", "global_shares", "product"] = "global_shares"
     """The heat map: the paper's attention roll-out, each patch's own global similarity, each
     patch's share in its frame's global score, or roll-out times similarity."""
+    rollout: Literal["released", "residual"] = "released"
+    """The product of attentions behind `rollout`: the released code's, or Abnar and Zuidema's
+    (2020), in which a layer with a residual also hands on what it got."""
     share_blur: float = 0.7
     """Standard deviation of the blur of `global_shares`, in patches; shares are ragged."""
+    segment_gap_s: int = 0
+    """Seconds over which a segment goes on though they do not name its action; the paper has
+    none."""
     background_threshold: float | None = None
     """Tau: below this best cosine a second is background. None: `train` finds it on a validation
     set; without one Otsu chooses per video (R26)."""
@@ -203,6 +287,7 @@ class Settings:
     selection: SelectionSettings = field(default_factory=SelectionSettings)
     loss: LossSettings = field(default_factory=LossSettings)
     training: TrainingSettings = field(default_factory=TrainingSettings)
+    fine_tuning: FineTuningSettings = field(default_factory=FineTuningSettings)
     inference: InferenceSettings = field(default_factory=InferenceSettings)
 
     def __post_init__(self) -> None:
