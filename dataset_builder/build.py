@@ -15,6 +15,14 @@ from dataclasses import replace
 from pathlib import Path
 
 from dataset_builder import tables
+from dataset_builder.changes import Content, compare, read_content
+from dataset_builder.changes_report import (
+    check_later,
+    check_step,
+    parent_link,
+    report_of,
+    report_path,
+)
 from dataset_builder.domain import Clip
 from dataset_builder.errors import InputError
 from dataset_builder.exporters.huggingface import write_huggingface
@@ -89,15 +97,39 @@ def build_release(
     )
 
 
-def write_built_release(path: Path, release: Release, *, force: bool = False) -> str:
+def write_built_release(
+    path: Path, release: Release, *, parent: Content | None = None, force: bool = False
+) -> str:
     """Write a release with its README and exports in one step; return its digest.
 
+    Args:
+        path: the folder to write.
+        release: what is in it.
+        parent: the release before (`changes.read_content`); the new one then names it and holds the
+            report of what changed.
+        force: whether to replace `path` where it is a release.
+
     Raises:
+        InputError: the version makes a smaller step from the parent's than the changes ask for.
         OutputError: `path` exists and `force` is not set.
     """
+    if parent is not None:
+        check_later(parent, release.version)
+        release = replace(release, parent=parent_link(parent))
     with tables.fresh_folder(path, force=force) as folder:
         write_huggingface(release, folder)
+        if parent is not None:
+            tables.write_sums(folder)
+            _write_changes(folder, parent)
         return tables.write_sums(folder)
+
+
+def _write_changes(folder: Path, parent: Content) -> None:
+    changes = compare(parent, read_content(folder))
+    check_step(changes)
+    report = report_path(folder, parent.version)
+    report.parent.mkdir()
+    report.write_text(tables.canonical_json(report_of(changes)), encoding="ascii", newline="")
 
 
 def release_pseudonym(snapshot_digest: str, annotator_id: str) -> str:

@@ -6,13 +6,13 @@ The tables are read as they stand, so that releases of two versions of the forma
 - Pseudonyms differ from snapshot to snapshot (R21). Between releases of two snapshots answers are
   therefore compared by frame and content, where a corrected answer is one removed and one added,
   and annotators are only counted.
-- `content` is the SHA-256 of a table's rows as compact JSON in the order of their keys: unlike the
-  file's own digest it does not depend on the version of Arrow.
+- `content` is a table's digest by `tables.content_of`, which the manifest states too: unlike the
+  file's own digest it does not depend on the version of Arrow. Equal ones end the comparison.
+- A build setting that a manifest does not name had its default: an older program made it.
 """
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -26,6 +26,7 @@ from dataset_builder import tables
 from dataset_builder.errors import InputError
 from dataset_builder.geometry import Box, box_iou
 from dataset_builder.release import FORMAT
+from dataset_builder.settings import BuildSettings
 
 KEYS: Mapping[str, tuple[str, ...]] = {
     "videos": ("video_id",),
@@ -44,7 +45,7 @@ _READ = {"clips": ("video_id", "start_s", "end_s"), "boxes": ("x1", "y1", "x2", 
 
 MAIN = "main"
 BY_KEY, BY_CONTENT, BY_COUNT = "key", "frame and content", "number only"
-NOT_COMPARED = ("counts", "settings", "snapshot", "version")
+NOT_COMPARED = ("counts", "parent", "settings", "snapshot", "tables", "version")
 """Fields of a manifest that are told elsewhere."""
 
 Key = tuple[str | int, ...]
@@ -76,6 +77,13 @@ class Content:
     def version(self) -> str:
         """The stated version, "?" where there is none."""
         return str(self.manifest.get("version", "?"))
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """The settings, those of a build with the defaults of all that are not named."""
+        named: Mapping[str, Any] = self.manifest.get("settings", {})
+        is_built = self.manifest.get("derivation") == "clicks"
+        return {**BuildSettings().to_mapping(), **named} if is_built else named
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +188,7 @@ def compare(before: Content, after: Content) -> Changes:
         for name in KEYS
         if name in before.tables or name in after.tables
     }
-    settings = _differing(*(manifest.get("settings", {}) for manifest in manifests))
+    settings = _differing(before.settings, after.settings)
     others = _differing(
         *({k: v for k, v in found.items() if k not in NOT_COMPARED} for found in manifests)
     )
@@ -225,15 +233,8 @@ def _read_table(name: str, path: Path) -> Table:
         if key in rows:
             raise InputError(f"{path}: two rows have the key {_in_words(key)}")
         rows[key] = row
-    rows = dict(sorted(rows.items()))
-    digest = hashlib.sha256()
-    for key, row in rows.items():
-        try:
-            digest.update(tables.compact_json(row).encode() + b"\n")
-        except (TypeError, ValueError) as error:
-            raise InputError(f"{path}: row {_in_words(key)} has no JSON ({error})") from error
     columns = {column.name: str(column.type) for column in table.schema}
-    return Table(columns, rows, digest.hexdigest())
+    return Table(columns, dict(sorted(rows.items())), tables.content_of(path)[1])
 
 
 def _key(name: str, row: tables.Row) -> Key:
@@ -260,6 +261,8 @@ def _compare_tables(
         lost_columns=tuple(column for column, (kind, _) in types.items() if kind),
         contents=(old.content, new.content),
     )
+    if old.content == new.content:
+        return found
     if name == "annotators" and not same_people:
         return replace(found, compared_by=BY_COUNT)
     if name == "answers" and not same_people:

@@ -2,12 +2,17 @@
 
     release/
       README.md  manifest.json  SHA256SUMS
+      reports/diff-from-1.0.0.json   what changed since the parent, where one is named
       data/  videos  actions  clips  frames  answers  annotators  boxes  tubes   (.parquet)
       compat/  the same boxes in other projects' formats
 
 A release states how its boxes came about (`derivation`, R19): `clicks` (the answers lie in it and
 `verify` re-derives everything), `means` or `none` (boxes given from outside, such as the exact
 truth of a rendered world). Its digest is the SHA-256 of its `SHA256SUMS`.
+
+The manifest's `tables` has the number of rows and the content digest of each table
+(`tables.content_of`), `parent` the name, version and digest of the release before. Both came
+after the first releases of this version of the format, so a reader does not ask for them.
 
 A frame has one *main* box, of the rule that the release's mode names; a box of another rule may
 stand beside it in the same table.
@@ -73,6 +78,8 @@ __all__ = [
 FORMAT = "grounding-release"
 FORMAT_VERSION = 2
 DERIVATIONS = ("clicks", "means", "none")
+TABLES = ("videos", "actions", "clips", "frames", "answers", "annotators", "boxes", "tubes")
+"""The tables in their order."""
 _MANIFEST_FIELDS: Mapping[str, type] = {
     "name": str,
     "version": str,
@@ -85,6 +92,7 @@ _MANIFEST_FIELDS: Mapping[str, type] = {
     "made_with": str,
 }
 """What the manifest says beside the tables, field by field of `Release`."""
+PARENT_FIELDS = ("name", "version", "digest")
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +103,8 @@ class Release:
     the rule that made it; `beside` maps `(clip_id, second, rule)` to boxes of other rules.
     `agreement` are the numbers of `fusion.agreement`, empty without answers. `licence` is the
     data's own (empty: nobody has stated one), `left_out` counts what the snapshot held and the
-    release does not, by reason, and `made_with` names program and version.
+    release does not, by reason, and `made_with` names program and version. `parent` has the
+    `PARENT_FIELDS` of the release before, or nothing.
     """
 
     name: str
@@ -117,6 +126,7 @@ class Release:
     left_out: Mapping[str, int] = field(default_factory=dict)
     agreement: Mapping[str, Any] = field(default_factory=dict)
     made_with: str = ""
+    parent: Mapping[str, str] = field(default_factory=dict)
     digest: str = ""
 
     def __post_init__(self) -> None:
@@ -146,8 +156,20 @@ def write_release_tables(folder: Path, release: Release) -> None:
         "format": FORMAT,
         "format_version": FORMAT_VERSION,
         "counts": counts_of(release),
+        "parent": dict(release.parent),
+        "tables": table_contents(folder),
     } | {name: kind(getattr(release, name)) for name, kind in _MANIFEST_FIELDS.items()}
     (folder / "manifest.json").write_text(tables.canonical_json(manifest), encoding="utf-8")
+
+
+def table_contents(folder: Path) -> dict[str, dict[str, Any]]:
+    """Return rows and content digest of each table of a folder, as the manifest states them.
+
+    Raises:
+        InputError: see `tables.content_of`.
+    """
+    contents = {name: tables.content_of(folder / f"data/{name}.parquet") for name in TABLES}
+    return {name: {"rows": n, "content_sha256": digest} for name, (n, digest) in contents.items()}
 
 
 def counts_of(release: Release) -> dict[str, int]:
@@ -237,8 +259,20 @@ def read_unchecked(path: Path) -> Release:
         beside=boxes.beside,
         tubes=read_tubes(path / "data/tubes.parquet"),
         digest=tables.read_sums_digest(path),
+        parent=_parent(path, manifest),
         **{name: manifest[name] for name in _MANIFEST_FIELDS},
     )
+
+
+def _parent(path: Path, manifest: Mapping[str, Any]) -> dict[str, str]:
+    parent = manifest.get("parent", {})
+    is_whole = isinstance(parent, dict) and set(parent) in (set(), set(PARENT_FIELDS))
+    if not is_whole or not all(isinstance(value, str) for value in parent.values()):
+        raise InputError(
+            f"{path / 'manifest.json'}: 'parent' should be empty or have {', '.join(PARENT_FIELDS)}"
+            f", got {parent!r}"
+        )
+    return dict(parent)
 
 
 def _refuse_older(path: Path) -> None:

@@ -68,6 +68,44 @@ def read_rows(path: Path, schema: pa.Schema, optional: Collection[str] = ()) -> 
     return rows
 
 
+def content_of(path: Path) -> tuple[int, str]:
+    """Return a table's number of rows and the SHA-256 of what it holds, however Arrow stores it.
+
+    The digest is that of the compact JSON of a list: first the names of the columns in alphabetical
+    order, then the rows as they stand, each a list of its cells in that order.
+
+    Raises:
+        InputError: the file cannot be read, or a cell has no JSON: it is no number, or no UTF-8.
+    """
+    digest, n_rows = hashlib.sha256(), 0
+    try:
+        with pq.ParquetFile(path) as file:
+            columns = sorted(file.schema_arrow.names)
+            digest.update(b"[" + compact_json(columns).encode())
+            for batch in file.iter_batches(columns=columns):
+                cells = [batch.column(name).to_pylist() for name in columns]
+                rows = list(zip(*cells, strict=True))
+                digest.update(_rows_json(rows, path, n_rows).encode())
+                n_rows += len(rows)
+    except (OSError, pa.ArrowException, TypeError, ValueError) as error:
+        raise InputError(f"{path}: has no content digest ({error})") from error
+    digest.update(b"]")
+    return n_rows, digest.hexdigest()
+
+
+def _rows_json(rows: list[tuple[Any, ...]], path: Path, n_before: int) -> str:
+    """Return rows as the further entries of a JSON list; name the first one that has no JSON."""
+    try:
+        return f",{compact_json(rows)[1:-1]}" if rows else ""
+    except (TypeError, ValueError):
+        for number, row in enumerate(rows, start=n_before + 1):
+            try:
+                compact_json(row)
+            except (TypeError, ValueError) as error:
+                raise InputError(f"{path}: row {number} has no JSON ({error}): {row}") from error
+        raise
+
+
 def canonical_json(value: object) -> str:
     """Return JSON text with sorted keys, ASCII only, two-space indent and a final newline."""
     return json.dumps(value, indent=2, sort_keys=True, ensure_ascii=True, allow_nan=False) + "\n"

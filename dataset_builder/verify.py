@@ -2,7 +2,11 @@
 
 Each difference is one finding with a code, so that a script can count them:
 
-    the folder     file_differs unreadable counts_differ settings_unreadable derivation_differs
+    the folder     file_differs unreadable counts_differ content_differs settings_unreadable
+                   derivation_differs
+    the parent     parent_differs version_not_later version_too_small changes_missing
+                   changes_differ
+    splits         video_in_two_splits split_differs
     who points     frame_without_clip second_outside_clip frame_twice answer_without_frame
                    answer_twice too_many_answers assisted_answer box_without_frame tube_without_clip
     from answers   n_answers_differs n_clicks_differs n_not_visible_differs mean_differs
@@ -19,23 +23,28 @@ can be, and `not_checked` says what could not.
 
 from __future__ import annotations
 
-import json
-from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from dataset_builder import tables
-from dataset_builder.domain import frame_seconds
 from dataset_builder.errors import GeometryError, InputError
-from dataset_builder.exporters.grounding_youtube import FOLDER, grounding_youtube_files
+from dataset_builder.findings import Finding, frame_name
 from dataset_builder.fusion.boxes import UNION_MARGIN, main_rule
 from dataset_builder.fusion.consensus import FusedFrame, Fusion, fuse
 from dataset_builder.fusion.tubes import UNLABELLED, tubes_of
-from dataset_builder.release import Consensus, Release, counts_of, read_unchecked
+from dataset_builder.release import Consensus, Release, read_unchecked
 from dataset_builder.settings import BuildSettings, read_settings
 from dataset_builder.snapshot import FrameRow, answers_by_frame
+from dataset_builder.verify_folder import (
+    compat_findings,
+    content_findings,
+    count_findings,
+    file_findings,
+    parent_findings,
+)
+from dataset_builder.verify_references import reference_findings, split_findings
+
+__all__ = ["Finding", "Verification", "verify_release"]
 
 _DERIVED = (
     "n_answers",
@@ -56,15 +65,6 @@ _DERIVED = (
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
-    """One difference: its code, the file or record it is about, and what differs."""
-
-    code: str
-    where: str
-    message: str
-
-
-@dataclass(frozen=True, slots=True)
 class Verification:
     """The outcome; `release` is None where the folder could not be read as one."""
 
@@ -78,21 +78,28 @@ class Verification:
         return not self.findings
 
 
-def verify_release(path: Path) -> Verification:
+def verify_release(path: Path, *, parent: Path | None = None) -> Verification:
     """Check a release folder.
+
+    Args:
+        path: the release.
+        parent: the folder of the release that it names as its parent, to check that too.
 
     Raises:
         InputError: the folder has no list of digests, so it is no release at all.
     """
-    findings = [_file_finding(problem) for problem in tables.check_sums(path)]
+    findings = list(file_findings(path))
     try:
         release = read_unchecked(path)
     except InputError as error:
         findings.append(Finding("unreadable", path.name, str(error)))
         return Verification(None, tuple(findings), ("everything that the tables hold",))
-    findings += _counts(path, release)
-    findings += _references(release)
     not_checked: list[str] = []
+    findings += count_findings(path, release)
+    findings += content_findings(path, not_checked)
+    findings += parent_findings(path, release, parent, not_checked)
+    findings += split_findings(release)
+    findings += reference_findings(release)
     if release.derivation == "clicks":
         findings += _derived(release, not_checked)
     else:
@@ -101,71 +108,8 @@ def verify_release(path: Path) -> Verification:
     if release.left_out:
         not_checked.append("left_out: what a release leaves out is not in it")
     findings += _tubes(release)
-    findings += _compat(path, release)
+    findings += compat_findings(path, release)
     return Verification(release, tuple(findings), tuple(not_checked))
-
-
-def _file_finding(problem: str) -> Finding:
-    name, _, message = problem.partition(": ")
-    return Finding("file_differs", name, message)
-
-
-def _counts(path: Path, release: Release) -> Iterator[Finding]:
-    stated = tables.read_json(path / "manifest.json").get("counts")
-    for name, count in counts_of(release).items():
-        found = stated.get(name) if isinstance(stated, Mapping) else None
-        if found != count:
-            message = f"manifest counts {found!r} {name}, the tables hold {count}"
-            yield Finding("counts_differ", "manifest.json", message)
-
-
-def _references(release: Release) -> Iterator[Finding]:
-    yield from _frame_references(release)
-    yield from _answer_references(release)
-    frames = {(frame.clip_id, frame.second) for frame in release.frames}
-    clips = {clip.clip_id for clip in release.clips}
-    for key in {*release.boxes, *((c, second) for c, second, _ in release.beside)}:
-        if key not in frames:
-            yield Finding("box_without_frame", _name(key), "the frame is not in the frames table")
-    for tube in release.tubes:
-        if tube.clip_id not in clips:
-            message = f"clip {tube.clip_id!r} is not in the clips table"
-            yield Finding("tube_without_clip", tube.tube_id, message)
-
-
-def _frame_references(release: Release) -> Iterator[Finding]:
-    seconds = {clip.clip_id: frame_seconds(clip.segment)[0] for clip in release.clips}
-    for (clip_id, second), n in Counter((f.clip_id, f.second) for f in release.frames).items():
-        where = _name((clip_id, second))
-        if n > 1:
-            yield Finding("frame_twice", where, f"stands {n} times in the frames table")
-        if clip_id not in seconds:
-            yield Finding("frame_without_clip", where, "the clip is not in the clips table")
-        elif second not in seconds[clip_id]:
-            first, last = seconds[clip_id][0], seconds[clip_id][-1]
-            message = f"the clip shows the seconds {first} to {last}"
-            yield Finding("second_outside_clip", where, message)
-
-
-def _answer_references(release: Release) -> Iterator[Finding]:
-    redundancy = {(frame.clip_id, frame.second): frame.redundancy for frame in release.frames}
-    is_blind = release.settings.get("benchmark_answers") == "blind"
-    benchmark = {clip.clip_id for clip in release.clips if clip.is_benchmark and is_blind}
-    people = Counter((a.clip_id, a.second, a.annotator_id) for a in release.answers)
-    for (clip_id, second, annotator_id), n in people.items():
-        if n > 1:
-            message = f"annotator {annotator_id} answered {n} times"
-            yield Finding("answer_twice", _name((clip_id, second)), message)
-    for key, given in answers_by_frame(release.answers).items():
-        if key not in redundancy:
-            message = "the frame is not in the frames table"
-            yield Finding("answer_without_frame", _name(key), message)
-        elif len(given) > redundancy[key]:
-            message = f"{len(given)} answers where {redundancy[key]} were asked for"
-            yield Finding("too_many_answers", _name(key), message)
-        if key[0] in benchmark and any(answer.prelabel_shown for answer in given):
-            message = "an answer given with a hint in sight counts on a benchmark clip"
-            yield Finding("assisted_answer", _name(key), message)
 
 
 def _kept(release: Release) -> Iterator[Finding]:
@@ -173,7 +117,7 @@ def _kept(release: Release) -> Iterator[Finding]:
         has_box = (frame.clip_id, frame.second) in release.boxes
         if frame.kept != has_box:
             message = f"frames table says kept = {frame.kept}, boxes table says {has_box}"
-            yield Finding("kept_differs", _name((frame.clip_id, frame.second)), message)
+            yield Finding("kept_differs", frame_name((frame.clip_id, frame.second)), message)
 
 
 def _given(release: Release, findings: list[Finding]) -> str:
@@ -200,7 +144,7 @@ def _derived(release: Release, not_checked: list[str]) -> Iterator[Finding]:
     for key in sorted(release.rules):
         if release.rules[key] != main_rule(settings.mode):
             message = f"found {release.rules[key]}, the settings give {main_rule(settings.mode)}"
-            yield Finding("rule_differs", _name(key), message)
+            yield Finding("rule_differs", frame_name(key), message)
     yield from _beside(release, fusion)
     yield from _annotators(release, fusion)
     if dict(release.agreement) != dict(fusion.agreement):
@@ -219,7 +163,7 @@ def _beside(release: Release, fusion: Fusion) -> Iterator[Finding]:
         found, derived = release.beside.get(key), expected.get(key)
         if found != derived:
             message = f"{key[2]}: {_versus(found, derived)}"
-            yield Finding("beside_differs", _name(key[:2]), message)
+            yield Finding("beside_differs", frame_name(key[:2]), message)
 
 
 def _annotators(release: Release, fusion: Fusion) -> Iterator[Finding]:
@@ -251,7 +195,7 @@ def _frame_differences(frame: Consensus, expected: Consensus) -> Iterator[Findin
     for field in _DERIVED:
         found, derived = getattr(frame, field), getattr(expected, field)
         if found != derived:
-            where = _name((frame.clip_id, frame.second))
+            where = frame_name((frame.clip_id, frame.second))
             yield Finding(f"{field}_differs", where, _versus(found, derived))
 
 
@@ -260,12 +204,12 @@ def _box_differences(
 ) -> Iterator[Finding]:
     found, derived = release.boxes.get(key), expected.box
     if found is None and derived is not None:
-        yield Finding("box_missing", _name(key), f"the answers give {derived}")
+        yield Finding("box_missing", frame_name(key), f"the answers give {derived}")
     elif found is not None and derived is None:
         message = f"the answers give no box ({expected.consensus.reason}), found {found}"
-        yield Finding("box_unexpected", _name(key), message)
+        yield Finding("box_unexpected", frame_name(key), message)
     elif found != derived:
-        yield Finding("box_differs", _name(key), _versus(found, derived))
+        yield Finding("box_differs", frame_name(key), _versus(found, derived))
 
 
 def _tubes(release: Release) -> Iterator[Finding]:
@@ -284,39 +228,5 @@ def _tubes(release: Release) -> Iterator[Finding]:
             yield Finding("tube_differs", tube_id, message)
 
 
-def _compat(path: Path, release: Release) -> Iterator[Finding]:
-    """Compare the exported JSON with what the tables give; a release need not have it at all."""
-    folder = path / FOLDER
-    if release.derivation != "clicks" and not folder.is_dir():
-        return
-    for name, expected in grounding_youtube_files(release).items():
-        where = f"{FOLDER}/{name}"
-        file = folder / name
-        if not file.is_file():
-            yield Finding("compat_missing", where, "the file is not there")
-        elif file.read_bytes() != expected.encode():
-            message = f"the tables give other content{_first_difference(file, expected)}"
-            yield Finding("compat_differs", where, message)
-
-
-def _first_difference(file: Path, expected: str) -> str:
-    found = _loaded(file)
-    wanted: dict[str, Any] = json.loads(expected)
-    videos = [v for v in sorted({*found, *wanted}) if found.get(v) != wanted.get(v)]
-    return f", first for video {videos[0]!r} ({len(videos)} such)" if videos else ""
-
-
-def _loaded(file: Path) -> dict[str, Any]:
-    try:
-        value = tables.read_json(file)
-    except InputError:
-        return {}
-    return value if isinstance(value, dict) else {}
-
-
 def _versus(found: object, derived: object) -> str:
     return f"found {found}, the answers give {derived}"
-
-
-def _name(key: tuple[str, int]) -> str:
-    return f"{key[0]}/{key[1]}"

@@ -1,7 +1,7 @@
 """Which version step the changes of a release ask for, and whether the version makes it.
 
-- major: the format, a table's columns, the derivation, a setting, the rules of main boxes, or an
-  action that is gone. Scores on two majors do not compare.
+- major: the format, a table's columns, the derivation, a setting, the rules of main boxes, an
+  action that is gone, or a clip of another split. Scores on two majors do not compare.
 - minor: videos, clips or frames that came or went, actions that came. A clip that stays where it
   was and has another action is a corrected label, not a clip that came and one that went.
 - patch: any other change: clicks, boxes, labels, texts.
@@ -99,6 +99,9 @@ def _major(changes: Changes) -> Iterator[tuple[str, str]]:
     if rules[0] and rules[1] and rules[0] != rules[1]:
         old, new = (", ".join(sorted(found)) for found in rules)
         yield "major", f"rules of main boxes were {old}, are {new}"
+    moved = _moved_clips(changes)
+    if moved:
+        yield "major", f"clips of another split: {moved}"
     gone = _removed(changes, "actions")
     if gone:
         yield "major", f"actions that are gone: {len(gone)}"
@@ -132,6 +135,13 @@ def _patch(changes: Changes) -> Iterator[tuple[str, str]]:
         if name not in (*_MAJOR_FIELDS, "agreement"):
             step = "none" if name in _UNRANKED_FIELDS else "patch"
             yield step, f"{name} was {_shown(before)}, is {_shown(after)}"
+
+
+def _moved_clips(changes: Changes) -> int:
+    """Return how many clips are of another split, or scored in one release alone."""
+    table = changes.tables.get("clips")
+    rows = table.changed if table else ()
+    return sum(not {"split", "is_benchmark"}.isdisjoint(row.values) for row in rows)
 
 
 def _shown(value: Any) -> str:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import click
 
 from dataset_builder import tables
 from dataset_builder.build import build_release, write_built_release
+from dataset_builder.changes import read_content
+from dataset_builder.changes_report import check_later, report_path
 from dataset_builder.commands.options import FOLDER, NEW
 from dataset_builder.release import Release, counts_of, funnel
 from dataset_builder.settings import parse_settings
@@ -23,6 +27,7 @@ from dataset_builder.verify import Verification, verify_release
 @click.argument("out", type=NEW)
 @click.option("--name", required=True, help="Name of the release: letters, digits, '_', '.', '-'.")
 @click.option("--version", required=True, help="Version of the release, such as 1.0.0.")
+@click.option("--parent", type=FOLDER, help="The release before, which the new one then names.")
 @click.option("--licence", default="", help="Licence of the data, such as CC-BY-4.0.")
 @click.option(
     "--set", "assignments", multiple=True, metavar="NAME=VALUE", help="A build setting; repeatable."
@@ -35,6 +40,7 @@ def build(
     out: Path,
     name: str,
     version: str,
+    parent: Path | None,
     licence: str,
     assignments: Sequence[str],
     force: bool,
@@ -42,33 +48,56 @@ def build(
 ) -> None:
     """Build a release folder OUT from a SNAPSHOT folder."""
     settings = parse_settings(assignments)
+    before = read_content(parent) if parent else None
+    if before:
+        check_later(before, version)
     release = build_release(
         read_snapshot(snapshot), name=name, version=version, settings=settings, licence=licence
     )
-    digest = write_built_release(out, release, force=force)
+    digest = write_built_release(out, release, parent=before, force=force)
+    manifest = tables.read_json(out / "manifest.json")
     if as_json:
-        left_out = sum(release.left_out.values())
-        counts = counts_of(release) | {"answers_left_out": left_out}
-        click.echo(json.dumps({"release_sha256": digest, **counts}))
+        click.echo(json.dumps(_build_json(release, manifest, digest)))
         return
     click.echo(f"{name} {version} from snapshot {release.snapshot['snapshot_id']}")
+    if before:
+        click.echo(f"parent: {before.title}; what changed: {report_path(out, before.version)}")
     _echo_funnel(release)
     click.echo(f"sha256 of {tables.SUMS_NAME}: {digest}")
 
 
 @click.command()
 @click.argument("release", type=FOLDER)
+@click.option("--parent", type=FOLDER, help="The release that it names as its parent, to compare.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.pass_context
-def verify(ctx: click.Context, *, release: Path, as_json: bool) -> None:
-    """Check a RELEASE: digests, references, and every number derived anew from the clicks."""
-    outcome = verify_release(release)
+def verify(ctx: click.Context, *, release: Path, parent: Path | None, as_json: bool) -> None:
+    """Check a RELEASE: digests, references, and every number derived anew from the clicks.
+
+    The exit code is 1 where anything differs, each difference is a line with its code and place.
+    """
+    outcome = verify_release(release, parent=parent)
     if as_json:
         click.echo(json.dumps(_verification_json(outcome)))
     else:
         _echo_verification(outcome)
     if not outcome.is_ok:
         ctx.exit(1)
+
+
+def _build_json(release: Release, manifest: Mapping[str, Any], digest: str) -> dict[str, Any]:
+    return {
+        "release_sha256": digest,
+        "name": release.name,
+        "version": release.version,
+        "snapshot_sha256": release.snapshot["digest"],
+        **counts_of(release),
+        "answers_left_out": sum(release.left_out.values()),
+        "left_out": dict(release.left_out),
+        "funnel": [list(stage) for stage in funnel(release)],
+        "contents": {name: table["content_sha256"] for name, table in manifest["tables"].items()},
+        "parent": manifest["parent"],
+    }
 
 
 def _echo_funnel(release: Release) -> None:
@@ -92,9 +121,14 @@ def _echo_verification(outcome: Verification) -> None:
 
 
 def _verification_json(outcome: Verification) -> dict[str, object]:
+    release = outcome.release
     return {
         "ok": outcome.is_ok,
-        "release_sha256": outcome.release.digest if outcome.release else None,
+        "release_sha256": release.digest if release else None,
+        "name": release.name if release else None,
+        "version": release.version if release else None,
+        "counts": counts_of(release) if release else None,
+        "findings_by_code": dict(sorted(Counter(f.code for f in outcome.findings).items())),
         "findings": [asdict(finding) for finding in outcome.findings],
         "not_checked": list(outcome.not_checked),
     }

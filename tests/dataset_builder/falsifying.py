@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 
 from dataset_builder import snapshot as snapshots
 from dataset_builder import tables
-from dataset_builder.release import ANNOTATORS, BOXES, FRAMES, TUBES
+from dataset_builder.release import ANNOTATORS, BOXES, FRAMES, TUBES, table_contents
 from dataset_builder.verify import verify_release
 
 SCHEMAS = {
@@ -27,11 +27,14 @@ Rows = list[dict]
 
 
 def change_rows(folder: Path, table: str, change: Callable[[Rows], None]) -> None:
-    """Change a table's rows in place, and write the sums as if nothing had happened."""
+    """Change a table's rows in place, and write all digests as if nothing had happened."""
     path = folder / f"data/{table}.parquet"
     rows = pq.read_table(path).to_pylist()
     change(rows)
     tables.write_rows(path, SCHEMAS[table], rows)
+    manifest = tables.read_json(folder / "manifest.json")
+    manifest["tables"] = table_contents(folder)
+    (folder / "manifest.json").write_text(tables.canonical_json(manifest))
     tables.write_sums(folder)
 
 

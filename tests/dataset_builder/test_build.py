@@ -50,7 +50,7 @@ def test_building_twice_gives_the_same_bytes_elsewhere_and_in_another_time_zone(
         )
         outs.append(files_of(place / "out"))
     assert outs[0] == outs[1]
-    assert len(outs[0]) == 8 + 5 + 4
+    assert set(outs[0]) >= {"README.md", "manifest.json", "SHA256SUMS", "data/frames.parquet"}
 
 
 @pytest.mark.parametrize("mode", ["paper", "robust"])

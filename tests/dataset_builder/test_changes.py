@@ -186,7 +186,7 @@ def without_a_number(table: pa.Table) -> pa.Table:
         ("boxes", lambda t: pa.concat_tables([t, t.slice(0, 1)]), "two rows have the key"),
         ("frames", lambda t: t.drop_columns(["second"]), "has no column 'second'"),
         ("boxes", lambda t: t.drop_columns(["x2"]), "has no column 'x2'"),
-        ("clips", without_a_number, "row video0_0-5000_crack-egg has no JSON"),
+        ("clips", without_a_number, r"row 1 has no JSON .*video0_0-5000_crack-egg"),
     ],
 )
 def test_a_table_that_cannot_be_compared_is_refused_in_one_line(
@@ -228,7 +228,7 @@ def test_by_content_the_same_answers_under_other_names_are_no_change(old, new):
         Table(
             {"annotator_id": "string", "n": "int64"},
             {("clip", 0, who): {"annotator_id": who, "n": n} for who, n in side.items()},
-            "",
+            repr(sorted(side.items())),
         )
         for side in (old, new)
     )
@@ -239,7 +239,7 @@ def test_by_content_the_same_answers_under_other_names_are_no_change(old, new):
 
 def table_of(values: dict[str, int]) -> Table:
     rows = {(name,): {"action_id": name, "n": n} for name, n in values.items()}
-    return Table({"action_id": "string", "n": "int64"}, rows, "")
+    return Table({"action_id": "string", "n": "int64"}, rows, repr(sorted(values.items())))
 
 
 def diff(*arguments: object):
