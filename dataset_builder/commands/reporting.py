@@ -19,6 +19,7 @@ from dataset_builder.changes import (
 )
 from dataset_builder.commands.options import FOLDER, NEW
 from dataset_builder.errors import OutputError
+from dataset_builder.report.figures import figures
 from dataset_builder.report.page import write_page
 from dataset_builder.report.pictures import Pictures, StoredPictures, VideoPictures
 from dataset_builder.verify import verify_release
@@ -49,6 +50,7 @@ def diff(*, before: Path, after: Path, as_json: bool) -> None:
 @click.option("--videos", type=FOLDER, help="Videos, to read the pictures from instead.")
 @click.option("--parent", type=FOLDER, help="The release before, to tell what has changed since.")
 @click.option("--force", is_flag=True, help="Replace OUT where it exists.")
+@click.option("--json", "as_json", is_flag=True, help="Print the page's figures as JSON.")
 def report(
     *,
     release: Path,
@@ -57,6 +59,7 @@ def report(
     videos: Path | None,
     parent: Path | None,
     force: bool,
+    as_json: bool,
 ) -> None:
     """Write a page about a RELEASE as one HTML file OUT that opens without network.
 
@@ -74,6 +77,9 @@ def report(
         pictures = VideoPictures(videos, outcome.release)
     changes = compare_releases(parent, release) if parent else None
     write_page(out, outcome, pictures=pictures, changes=changes)
+    if as_json:
+        click.echo(json.dumps(figures(outcome, changes)))
+        return
     found = f", {len(outcome.findings):,} findings" if outcome.findings else ""
     click.echo(f"{out}: {out.stat().st_size / 1e6:.1f} MB{found}")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -87,16 +88,14 @@ def _funnel(release: Release) -> list[tuple[str, tuple[Stage, ...]]]:
         ("with an answer", counts["frames_answered"]),
         ("with a click", counts["frames_clicked"]),
     ]
-    groups = [
-        (
-            "Answers",
-            [
-                ("in the snapshot", n_given),
-                *((reason, -n) for reason, n in sorted(release.left_out.items())),
-                ("in the release", counts["answers"]),
-                ("clicks", counts["clicks"]),
-            ],
-        ),
+    given_answers = [
+        ("in the snapshot", n_given),
+        *((reason, -n) for reason, n in sorted(release.left_out.items())),
+        ("in the release", counts["answers"]),
+        ("clicks", counts["clicks"]),
+    ]
+    groups = [("Answers", given_answers)] if release.derivation == "clicks" else []
+    groups += [
         (
             "Frames",
             [
@@ -146,7 +145,7 @@ def _figures(release: Release) -> list[tuple[str, str]]:
             f"clip, {sum(a.action_id not in clips for a in release.actions):,} with none",
         ),
         ("benchmark clips", f"{sum(clip.is_benchmark for clip in release.clips):,}"),
-        ("people", f"{len(release.annotators):,}"),
+        *_people_or_left_out(release),
         (
             "tubes",
             f"{len(tubes):,}, median {_median(tubes)} seconds with a box; {n_gaps:,} "
@@ -167,6 +166,14 @@ def _figures(release: Release) -> list[tuple[str, str]]:
             ),
         ]
     return found
+
+
+def _people_or_left_out(release: Release) -> list[tuple[str, str]]:
+    """Return how many people answered; where boxes were given, what was left out of the source."""
+    if release.derivation == "clicks":
+        return [("people", f"{len(release.annotators):,}")]
+    lost = ", ".join(f"{n:,} {reason}" for reason, n in sorted(release.left_out.items()))
+    return [("left out", lost)] if lost else []
 
 
 def _splits(release: Release) -> list[Split]:
@@ -210,17 +217,27 @@ def _diagrams(release: Release) -> list[Diagram]:
 
 def _maps(release: Release) -> list[FrameMap]:
     clicks = [answer.point for answer in release.answers if answer.point]
+    means = [] if release.answers else [frame.mean for frame in release.frames if frame.mean]
     found = []
-    if clicks:
-        clicked = heatmap(clicks, MAP_SHAPE, grid=MAP_CELLS, sigma=MAP_SIGMA)
-        found.append(FrameMap("Where people click", heat_url(clicked, MAP_SHAPE)))
+    if clicks or means:
+        title = "Where people click" + (" on average" if means else "")
+        found.append(FrameMap(title, point_picture(clicks or means)))
     if release.boxes:
-        picture = heat_url(_covered(list(release.boxes.values())), MAP_SHAPE)
-        found.append(FrameMap("What boxes cover", picture))
+        found.append(FrameMap("What boxes cover", box_picture(list(release.boxes.values()))))
     return found
 
 
-def _covered(boxes: list[Box]) -> Floats:
+def point_picture(points: Sequence[Point]) -> str:
+    """Return a picture, as an address, of how often each place of the frame is pointed at."""
+    return heat_url(heatmap(points, MAP_SHAPE, grid=MAP_CELLS, sigma=MAP_SIGMA), MAP_SHAPE)
+
+
+def box_picture(boxes: Sequence[Box]) -> str:
+    """Return a picture, as an address, of in how many boxes each place of the frame lies."""
+    return heat_url(_covered(boxes), MAP_SHAPE)
+
+
+def _covered(boxes: Sequence[Box]) -> Floats:
     """Return in how many boxes the middle of each cell lies."""
     rows, columns = MAP_CELLS
     corners = np.array([(b.x1, b.y1, b.x2, b.y2) for b in boxes])

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,8 @@ MOST_FINDINGS = 20
 MOST_CHANGES = 12
 """Changed rows of one table that are listed."""
 
+Links = Sequence[tuple[str, str]]
+
 _BROKEN = frozenset(
     {
         "frame_without_clip",
@@ -53,6 +56,7 @@ def write_page(
     *,
     pictures: Pictures | None = None,
     changes: Changes | None = None,
+    links: Links = (),
 ) -> None:
     """Write the page of a release.
 
@@ -61,12 +65,13 @@ def write_page(
         outcome: the release and what was found when it was verified.
         pictures: of the frames; plain frames are drawn where it is None.
         changes: since the release's parent.
+        links: text and address of the pages beside it.
 
     Raises:
         InputError: a picture cannot be read, or records of the release name what it does not hold.
         OutputError: jinja2 is not installed.
     """
-    text = render(outcome, pictures=pictures, changes=changes)
+    text = render(outcome, pictures=pictures, changes=changes, links=links)
     with tables.replaced_file(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
@@ -76,9 +81,10 @@ def render(
     *,
     pictures: Pictures | None = None,
     changes: Changes | None = None,
+    links: Links = (),
 ) -> str:
     """Return the page as text; see `write_page`."""
-    release = _drawable(outcome)
+    release = drawable(outcome)
     places = frame_places(release)
     draws = VideoBootstrap([video.video_id for video in release.videos])
     sets = frame_sets(release, places, changes, has_pictures=pictures is not None)
@@ -101,10 +107,16 @@ def render(
         not_checked=outcome.not_checked,
         changes=_changes(changes) if changes else None,
         settings=_settings(release),
+        links=links,
     )
 
 
-def _drawable(outcome: Verification) -> Release:
+def drawable(outcome: Verification) -> Release:
+    """Return the release.
+
+    Raises:
+        InputError: it could not be read, or its records name what it does not hold.
+    """
     broken = [f for f in outcome.findings if f.code in _BROKEN]
     if outcome.release is None:
         raise InputError("; ".join(f.message for f in outcome.findings if f.code == "unreadable"))

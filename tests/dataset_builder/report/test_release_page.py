@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 from dataclasses import replace
@@ -15,7 +16,9 @@ from dataset_builder import tables
 from dataset_builder.cli import main
 from dataset_builder.domain import Action
 from dataset_builder.errors import InputError
+from dataset_builder.release import counts_of
 from dataset_builder.report.examples import evenly, frame_sets, tube_strips
+from dataset_builder.report.figures import figures
 from dataset_builder.report.page import render
 from dataset_builder.report.places import frame_places
 from dataset_builder.verify import Finding, Verification, verify_release
@@ -187,6 +190,38 @@ def test_the_command_writes_the_page_and_does_not_overwrite(shown, tmp_path):
     again = report(shown.folder, out)
     assert (again.exit_code, "exists already" in again.stderr) == (1, True)
     assert report(shown.folder, out, "--force").exit_code == 0
+
+
+def test_the_command_prints_the_page_s_figures_as_json(shown, whole, tmp_path):
+    result = report(shown.folder, tmp_path / "p.html", "--parent", shown.parent, "--json")
+    found = json.loads(result.stdout)
+    release = shown.release
+    assert found["release_sha256"] == release.digest
+    assert found["counts"] == counts_of(release)
+    distance = found["agreement"]["distance between two clicks"]
+    assert f"<b>{distance['value']:.2f}</b>" in whole
+    low, high = distance["interval"]
+    assert f"[{low:.2f}, {high:.2f}]" in whole
+    assert sum(row["frames"] for row in found["actions"]) == len(release.frames)
+    assert {row["annotator_id"] for row in found["people"]} == {
+        person.annotator_id for person in release.annotators
+    }
+    assert found["findings"] == {}
+    assert found["changes"]["since"] == "demo 1.0.0"
+    assert f"is {found['changes']['mean_iou']:.3f} on average" in whole
+    assert found["changes"]["tables"]["boxes"]["after"] == len(release.boxes) + len(release.beside)
+    assert (tmp_path / "p.html").read_text() == whole
+
+
+def test_figures_of_a_release_of_given_boxes_have_no_people(shown):
+    given = replace(
+        shown.release, derivation="none", answers=(), annotators=(), left_out={"lost": 3}
+    )
+    found = figures(Verification(given, (Finding("box_differs", "x", "y"),), ()))
+    assert (found["agreement"], found["people"], found["changes"]) == (None, [], None)
+    assert list(found["funnel"]) == ["Frames", "Clips"]
+    assert found["contents"]["left out"] == "3 lost"
+    assert found["findings"] == {"box_differs": 1}
 
 
 def test_the_command_shows_a_falsified_release_with_its_findings(shown, tmp_path):
