@@ -74,8 +74,9 @@ def test_the_videos_of_a_killed_cluster_worker_are_cut_by_another(
     videos: Path, cut_by_one: dict[str, bytes], tmp_path: Path
 ) -> None:
     store = tmp_path / "store"
+    (elsewhere := tmp_path / "dask").mkdir()
     with (
-        dask_cluster(tmp_path) as running,
+        dask_cluster(elsewhere) as running,
         distributed.Client(running.address, set_as_default=False) as client,
     ):
         client.wait_for_workers(2)
