@@ -130,7 +130,7 @@ def load_weights(model: GroundingModel, path: Path) -> None:
 
 
 def save_progress(
-    folder: Path, model: GroundingModel, optimiser: torch.optim.Optimizer, step: int, run: str
+    folder: Path, model: torch.nn.Module, optimiser: torch.optim.Optimizer, step: int, run: str
 ) -> None:
     """Save what a cut run needs to go on after `step` steps; `run` names the run's inputs."""
     with tables.replaced_file(folder / RESUME_NAME) as temporary:
@@ -146,7 +146,7 @@ def save_progress(
 
 
 def load_progress(
-    folder: Path, model: GroundingModel, optimiser: torch.optim.Optimizer, run: str
+    folder: Path, model: torch.nn.Module, optimiser: torch.optim.Optimizer, run: str
 ) -> int:
     """Restore a cut run and return the number of steps that it had done; 0 when there is none.
 
@@ -157,7 +157,7 @@ def load_progress(
     if not path.is_file():
         return 0
     try:
-        state = torch.load(path, weights_only=True)
+        state = torch.load(path, map_location="cpu", weights_only=True)
     except (OSError, RuntimeError, pickle.UnpicklingError) as error:
         raise CheckpointError(
             f"{path}: cannot be read ({error}); pass --force to start afresh"

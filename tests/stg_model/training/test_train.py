@@ -2,18 +2,18 @@ import json
 import math
 from dataclasses import replace
 
+import PIL.Image
 import pytest
 import torch
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from stg_model.config import load_settings
 from stg_model.errors import CheckpointError, TrainingError
 from stg_model.features.encoders import encoder_for
 from stg_model.settings import Settings
-from stg_model.training import train as train_module
 from stg_model.training.checkpoint import RESUME_NAME
-from stg_model.training.dataset import NarratedClips, NarratedVideo, window
-from stg_model.training.narrations import Sentence
-from stg_model.training.train import METRICS_NAME, rate_factor, run_name, train
+from stg_model.training.run_log import CURVES_NAME, METRICS_NAME, TENSORBOARD_NAME
+from stg_model.training.train import Narration, parameter_groups, rate_factor, run_name, train
 
 SMALL = [
     "training.steps=6",
@@ -21,6 +21,7 @@ SMALL = [
     "training.local_batch=3",
     "training.save_every=2",
     "training.log_every=1",
+    "training.tensorboard=false",
     "network.token_dim=8",
     "network.hidden_dim=8",
     "network.dim=8",
@@ -47,6 +48,11 @@ def lines_of(folder):
     return [json.loads(line) for line in (folder / METRICS_NAME).read_text().splitlines()]
 
 
+def untimed(folder):
+    clocks = {"seconds", "waited_s"}
+    return [{k: v for k, v in line.items() if k not in clocks} for line in lines_of(folder)]
+
+
 def test_the_same_run_twice_gives_the_same_weights(small, tmp_path):
     first, second = train(tmp_path / "a", *small), train(tmp_path / "b", *small)
     assert torch.equal(weights_of(first), weights_of(second))
@@ -68,32 +74,27 @@ def test_training_leaves_torchs_own_generator_alone(small, tmp_path):
 
 def test_a_cut_run_goes_on_and_ends_as_if_it_had_not_been_cut(small, tmp_path, monkeypatch):
     whole = train(tmp_path / "whole", *small)
-    real_step = train_module._step
+    real = Narration.marks
 
-    def cut(*args):
-        if args[-1] == 5:
+    def cut(self, model, batch, step):
+        if step == 5:
             raise KeyboardInterrupt
-        return real_step(*args)
+        return real(self, model, batch, step)
 
-    monkeypatch.setattr(train_module, "_step", cut)
+    monkeypatch.setattr(Narration, "marks", cut)
     with pytest.raises(KeyboardInterrupt):
         train(tmp_path / "cut", *small)
     steps = []
-    monkeypatch.setattr(
-        train_module, "_step", lambda *args: steps.append(args[-1]) or real_step(*args)
-    )
+    monkeypatch.setattr(Narration, "marks", lambda *args: steps.append(args[-1]) or real(*args))
     again = train(tmp_path / "cut", *small)
     assert steps == [4, 5]  # saved after step 3; step 4 was done but lost
     assert torch.equal(weights_of(whole), weights_of(again))
-    drop = {"seconds"}
-    assert [
-        {k: v for k, v in line.items() if k not in drop} for line in lines_of(tmp_path / "cut")
-    ] == [{k: v for k, v in line.items() if k not in drop} for line in lines_of(tmp_path / "whole")]
+    assert untimed(tmp_path / "cut") == untimed(tmp_path / "whole")
 
 
 def test_a_finished_training_repeated_does_no_step_again(small, tmp_path, monkeypatch):
     first = train(tmp_path, *small)
-    monkeypatch.setattr(train_module, "_step", None)
+    monkeypatch.setattr(Narration, "marks", None)
     assert torch.equal(weights_of(first), weights_of(train(tmp_path, *small)))
 
 
@@ -117,7 +118,23 @@ def test_metrics_have_a_line_for_each_logged_step(small, tmp_path):
     train(tmp_path, *small)
     lines = lines_of(tmp_path)
     assert [line["step"] for line in lines] == [0, 1, 2, 3, 4, 5]
-    assert set(lines[0]) == {"step", "loss_global", "loss_local", "lr", "grad_norm", "seconds"}
+    assert {"loss_global", "loss_local", "lr", "grad_norm", "seconds", "waited_s"} <= set(lines[0])
+    assert "sinkhorn_iterations" not in lines[0]  # the warm-up selects nothing
+    assert {"sinkhorn_iterations", "sinkhorn_converged"} <= set(lines[-1])
+
+
+def test_the_figures_go_to_tensorboard_and_onto_a_picture(small, tmp_path):
+    videos, encoder, settings = small
+    settings = replace(settings, training=replace(settings.training, tensorboard=True))
+    train(tmp_path, videos, encoder, settings)
+    (events,) = (tmp_path / TENSORBOARD_NAME).iterdir()
+    accumulator = EventAccumulator(str(events)).Reload()
+    found = [(event.step, event.value) for event in accumulator.Scalars("loss_global")]
+    wanted = [(line["step"], pytest.approx(line["loss_global"])) for line in lines_of(tmp_path)]
+    assert found == wanted
+    with PIL.Image.open(tmp_path / CURVES_NAME) as picture:
+        assert picture.format == "PNG"
+        assert min(picture.size) > 300
 
 
 def test_a_loss_that_is_no_number_ends_the_run_and_names_the_clips(small, tmp_path):
@@ -125,49 +142,6 @@ def test_a_loss_that_is_no_number_ends_the_run_and_names_the_clips(small, tmp_pa
     broken = replace(videos[0], inputs_F=videos[0].inputs_F * torch.nan)
     with pytest.raises(TrainingError, match=r"step 0: the loss is nan.*v0 \d+\.\d-\d+\.\d s 'now"):
         train(tmp_path, [broken, *videos[1:]], encoder, settings)
-
-
-def test_one_video_alone_is_refused(small):
-    videos, encoder, settings = small
-    with pytest.raises(TrainingError, match="1 videos have both a file and narration"):
-        NarratedClips(videos[:1], encoder, settings.training)
-
-
-def test_a_batch_holds_each_video_at_most_once_and_depends_on_the_step_alone(small):
-    videos, encoder, settings = small
-    clips = NarratedClips(videos, encoder, replace(settings.training, batch=4))
-    first, names = clips.batch(3)
-    assert len(set(first.video_B.tolist())) == 4
-    assert len(names) == 4
-    again, _ = clips.batch(3)
-    assert torch.equal(first.inputs_BU, again.inputs_BU)
-    assert torch.equal(first.texts.words, again.texts.words)
-    other, _ = clips.batch(4)
-    assert not torch.equal(first.video_B, other.video_B) or not torch.equal(
-        first.texts.words, other.texts.words
-    )
-
-
-def test_a_window_is_centred_and_padded_where_the_video_ends():
-    inputs = torch.arange(1.0, 11).reshape(10, 1, 1, 1)
-    cut, mask = window(inputs, 5.7, 4)
-    assert cut.flatten().tolist() == [4, 5, 6, 7]  # seconds 3..6, 5 in the upper middle
-    cut, mask = window(inputs, 0.5, 4)
-    assert cut.flatten().tolist() == [0, 0, 1, 2]
-    assert mask.tolist() == [False, False, True, True]
-    cut, mask = window(inputs, 99.0, 4)
-    assert cut.flatten().tolist() == [8, 9, 10, 0]
-    assert mask.tolist() == [True, True, True, False]
-
-
-def test_long_sentences_are_cut():
-    inputs = torch.zeros(3, 1, 1, 6)
-    videos = [
-        NarratedVideo(name, "0", inputs, (Sentence(0, 1, "a b c d e"),)) for name in ("v", "w")
-    ]
-    settings = load_settings(None, ["training.max_words=3"])
-    clips = NarratedClips(videos, encoder_of(videos, settings), settings.training)
-    assert clips.batch(0)[0].texts.words.tolist() == [[1, 2, 3]] * 2
 
 
 def test_the_rate_rises_then_falls_to_zero():
@@ -185,9 +159,19 @@ def test_words_learn_faster_by_their_factor(small):
     model = torch.nn.Module()
     model.textual = torch.nn.Embedding(3, 2)
     model.other = torch.nn.Linear(2, 2)
-    groups = train_module._optimiser(model, settings.training).param_groups
-    assert [group["peak_rate"] for group in groups] == [4e-3, pytest.approx(12e-3)]
+    groups = parameter_groups(model, settings.training)
+    assert [group["lr"] for group in groups] == [4e-3, pytest.approx(12e-3)]
     assert groups[1]["params"][0] is model.textual.weight
+
+
+def test_weights_that_are_frozen_are_not_trained(small):
+    _, _, settings = small
+    model = torch.nn.Module()
+    model.textual = torch.nn.Identity()
+    model.other = torch.nn.Linear(2, 2).requires_grad_(False)
+    model.other.bias.requires_grad_(True)
+    (group,) = parameter_groups(model, settings.training)
+    assert group["params"] == [model.other.bias]
 
 
 def test_a_runs_name_follows_settings_sources_and_sentences(small):

@@ -1,0 +1,94 @@
+"""What a run leaves to look at: metrics.jsonl, the same for TensorBoard, and curves.png."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from matplotlib.figure import Figure
+from torch.utils.tensorboard import SummaryWriter
+
+from dataset_builder import tables
+
+logger = logging.getLogger(__name__)
+
+METRICS_NAME = "metrics.jsonl"
+CURVES_NAME = "curves.png"
+TENSORBOARD_NAME = "tensorboard"
+LOG_PANEL = ("grad_norm",)
+NOT_DRAWN = ("step", "seconds", "waited_s")
+
+Figures = Mapping[str, float]
+
+
+class RunLog:
+    """Adds a line for each logged step, and draws all of them at the end."""
+
+    def __init__(self, folder: Path, n_done: int, *, tensorboard: bool) -> None:
+        """Begin a log, or go on with it after `n_done` steps; lines of later steps are dropped."""
+        self.path = folder / METRICS_NAME
+        self.curves = folder / CURVES_NAME
+        kept = []
+        if n_done and self.path.is_file():
+            kept = [line for _, line in tables.read_json_lines(self.path) if line["step"] < n_done]
+        tables.write_json_lines(self.path, kept)
+        self.board = None
+        if tensorboard:
+            self.board = SummaryWriter(folder / TENSORBOARD_NAME, purge_step=n_done)
+
+    def add(self, record: Figures) -> None:
+        """Write one step's figures."""
+        add_line(self.path, record)
+        if self.board:
+            for name, value in record.items():
+                if name != "step":
+                    self.board.add_scalar(name, value, int(record["step"]))
+        logger.debug("%s", record)
+
+    def close(self) -> None:
+        """Draw the curves and end TensorBoard's file."""
+        draw_curves(self.curves, [line for _, line in tables.read_json_lines(self.path)])
+        if self.board:
+            self.board.close()
+
+
+def add_line(path: Path, record: Mapping[str, Any]) -> None:
+    """Add one line to a metrics file."""
+    with path.open("a", encoding="utf-8") as lines:
+        lines.write(json.dumps(record) + "\n")
+
+
+def draw_curves(path: Path, records: Sequence[Figures]) -> None:
+    """Draw a panel for the losses and one for every other figure, over the steps.
+
+    Args:
+        path: PNG file to write.
+        records: lines of metrics.jsonl; those without a loss are passed over.
+    """
+    records = [record for record in records if any(name.startswith("loss") for name in record)]
+    names = [name for name in _names(records) if name not in NOT_DRAWN]
+    losses = [name for name in names if name.startswith("loss")]
+    panels = [losses, *([name] for name in names if name not in losses)]
+    figure = Figure(figsize=(7, 1 + 1.7 * len(panels)), layout="constrained")
+    rows = figure.subplots(len(panels), 1, sharex=True, squeeze=False)[:, 0]
+    for axes, panel in zip(rows, panels, strict=True):
+        for name in panel:
+            points = [(line["step"], line[name]) for line in records if name in line]
+            axes.plot(*zip(*points, strict=True), label=name, linewidth=1.2)
+        axes.set_ylabel(panel[0] if len(panel) == 1 else "loss")
+        axes.grid(alpha=0.3)
+        if panel[0] in LOG_PANEL:
+            axes.set_yscale("log")
+        if len(panel) > 1:
+            axes.legend(frameon=False)
+    rows[-1].set_xlabel("step")
+    with tables.replaced_file(path) as temporary:
+        figure.savefig(temporary, format="png", dpi=110, metadata={"Software": None})
+
+
+def _names(records: Iterable[Figures]) -> list[str]:
+    """Return the names of all figures, in the order in which they appear."""
+    return list(dict.fromkeys(name for record in records for name in record))
