@@ -80,26 +80,43 @@ def score_video(
     asked = tuple(actions)
     known = tuple(action for action in asked if encoder.knows(action.description))
     unheard = tuple(action for action in asked if not encoder.knows(action.description))
-    for action in unheard if with_heat else ():
-        logger.warning(
-            "%s: action %r has no word of the training narration; it is never predicted",
-            video.video_id,
-            action.description,
-        )
+    if with_heat:
+        warn_of_unheard(checkpoint, video.video_id, asked)
     tokens = model.visual(encoder.inputs(video.values))
-    no_heat = tokens.frames_FC.new_zeros(0, len(video.values), 1, 1)
     if not known:
         none = np.zeros((len(video.values), 0))
-        return VideoScores(video.video_id, (), none, no_heat, unheard, video.n_past)
+        return VideoScores(video.video_id, (), none, no_heat(), unheard, video.n_past)
     heard = model.textual(encoder.texts([action.description for action in known]))
     similarity_FJ = cosines(
         model.global_branch.frames(tokens.frames_FC), model.global_branch.words(heard.sentences_JC)
     ).numpy()
-    similarity_FJ = scipy.ndimage.uniform_filter1d(
-        similarity_FJ, settings.inference.smoothing_s, axis=0, mode="nearest"
-    )
-    heat_JFGG = heatmaps(model, tokens, heard, settings.inference) if with_heat else no_heat
+    similarity_FJ = smoothed(similarity_FJ, settings.inference.smoothing_s)
+    heat_JFGG = heatmaps(model, tokens, heard, settings.inference) if with_heat else no_heat()
     return VideoScores(video.video_id, known, similarity_FJ, heat_JFGG, unheard, video.n_past)
+
+
+def warn_of_unheard(checkpoint: Checkpoint, video_id: str, actions: Iterable[Action]) -> None:
+    """Warn of actions none of whose words reach the model."""
+    for action in actions:
+        if not checkpoint.encoder.knows(action.description):
+            logger.warning(
+                "%s: action %r has no word of the training narration; it is never predicted",
+                video_id,
+                action.description,
+            )
+
+
+def smoothed(similarity_FJ: np.ndarray, seconds: int) -> np.ndarray:
+    """Return the mean over so many seconds (odd) round each; the ends are repeated outward."""
+    means_FJ: np.ndarray = scipy.ndimage.uniform_filter1d(
+        similarity_FJ, seconds, axis=0, mode="nearest"
+    )
+    return means_FJ
+
+
+def no_heat() -> Tensor:
+    """Return the heat of no action."""
+    return torch.zeros(0, 0, 1, 1)
 
 
 def second_predictions(
@@ -206,12 +223,13 @@ def system_of(checkpoint: Checkpoint) -> System:
         f"{name} threshold: {sources.get(f'{name}_threshold', 'unknown')}"
         for name in ("background", "mask")
     )
+    changed = [f"read with {change}" for change in trained_on.get("read_with", ())]
     return System(
         name="stg-model",
         backbone=checkpoint.encoder.title,
         training_data=f"{trained_on['n_videos']} videos, {trained_on['n_sentences']} sentences, "
         f"transcripts {trained_on['transcripts_sha256'][:12]}",
-        supervision=f"narration alone; {thresholds}",
+        supervision="; ".join(["narration alone", thresholds, *changed]),
         modality="video and text",
         input_size=checkpoint.encoder.input_size,
         checkpoint_digest=checkpoint.digest,

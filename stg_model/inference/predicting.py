@@ -1,10 +1,10 @@
-"""Predictions files: a whole release, or one video with a list of actions."""
+"""The predictions file of a whole release."""
 
 from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from dataset_builder.errors import InputError
 from dataset_builder.predicted_heatmaps import write_heatmaps
 from dataset_builder.predictions import PointPrediction, SecondPrediction, write_predictions
 from dataset_builder.release import Release
-from stg_model.features.store import extract_features, read_features
+from stg_model.features.store import extract_features
 from stg_model.inference.choosing import label_seconds, place_seconds
 from stg_model.inference.grounding import heat_at, pools_of, system_of
 from stg_model.training.checkpoint import Checkpoint
@@ -72,7 +72,7 @@ def ground_release(
     for video in progress(extracted, "ground", total=len(files)):
         video_id = video.video_id
         source_of[video_id] = video.source_sha256
-        sizes[video_id] = _frame_size(files[video_id], video.source_sha256, known[video_id])
+        sizes[video_id] = frame_size(files[video_id], video.source_sha256, known[video_id])
         asked = wanted[video_id]
         mine, scores = label_seconds(checkpoint, video, pools[video_id], asked, everything)
         places = place_seconds(checkpoint, scores, mine, pools[video_id], asked)
@@ -80,7 +80,7 @@ def ground_release(
         points += places
         if heatmaps and places:
             heat.append(heat_at(scores, places))
-    _warn_of_known_videos(checkpoint, source_of)
+    warn_of_known_videos(checkpoint, source_of)
     if heat:
         file = heatmaps_file(output)
         stored = write_heatmaps(file.parent, file.name, np.concatenate(heat))
@@ -96,29 +96,6 @@ def heatmaps_file(output: Path) -> Path:
     'mine/predictions-heatmaps.npy'
     """
     return output.with_name(f"{output.stem}-heatmaps.npy")
-
-
-def ground_video(
-    checkpoint: Checkpoint, video: Path, actions: Sequence[Action], output: Path
-) -> tuple[int, int]:
-    """Predict every second of one video; points are given for the predicted actions.
-
-    Returns:
-        How many seconds and how many points were written.
-
-    Raises:
-        InputError: there is no such file.
-    """
-    if not video.is_file():
-        raise InputError(f"{video}: is no file; --video takes one video (--videos takes a folder)")
-    ((video_id, file),) = frames.find_videos(video).items()
-    features = read_features(file, video_id, checkpoint.encoder)
-    _warn_of_known_videos(checkpoint, {video_id: features.source_sha256})
-    seconds, scores = label_seconds(checkpoint, features, actions, ())
-    points = place_seconds(checkpoint, scores, seconds, actions, ())
-    sizes = {video_id: _frame_size(file, features.source_sha256)}
-    write_predictions(output, system_of(checkpoint), seconds, points, frame_sizes_px=sizes)
-    return len(seconds), len(points)
 
 
 def videos_of(release: Release, folder: Path) -> dict[str, Path]:
@@ -160,7 +137,7 @@ def actions_from(text: str) -> tuple[Action, ...]:
     return tuple(Action(action_id, phrase) for action_id, phrase in sorted(found.items()))
 
 
-def _warn_of_known_videos(checkpoint: Checkpoint, source_of: Mapping[str, str]) -> None:
+def warn_of_known_videos(checkpoint: Checkpoint, source_of: Mapping[str, str]) -> None:
     """Warn of videos that the model has learnt from; `source_of` maps video_id to SHA-256."""
     for use, key in (("trained", "videos_sha256"), ("validated", "validation_videos_sha256")):
         known = set(checkpoint.trained_on.get(key, ()))
@@ -187,7 +164,7 @@ def _frames_of_videos(release: Release) -> dict[str, list[tuple[int, str]]]:
     return wanted
 
 
-def _frame_size(path: Path, sha256: str, known: Video | None = None) -> tuple[int, int]:
+def frame_size(path: Path, sha256: str, known: Video | None = None) -> tuple[int, int]:
     """Return a video's (width, height) in pixels, as displayed; warn where it is another file."""
     if known and known.sha256 == sha256:
         return known.width, known.height

@@ -24,7 +24,7 @@ from dataset_builder.predictions import (
 )
 from dataset_builder.video_readers import Shown as Frame
 from stg_model.inference.drawing import film, sheet, text, timeline
-from stg_model.inference.drawing.all_drawings import write_drawings
+from stg_model.inference.drawing.all_drawings import draw_predictions
 from stg_model.inference.drawing.grounded import COLOURS, grounded_video
 
 CUT, STIR = Action("schneide-möhre", "schneide Möhre"), Action("x-5-y_z", "нарезать $x_5^")
@@ -220,6 +220,7 @@ def test_a_video_that_the_file_does_not_speak_of_is_refused(grounded, tmp_path):
         grounded_video(records(["a"]), tmp_path / "v2.mp4")
 
 
-def test_all_three_drawings_stand_in_one_folder(grounded, tmp_path):
-    paths = write_drawings(grounded, tmp_path / "new")
+def test_all_three_drawings_of_a_file_stand_in_one_folder(grounded, video, tmp_path):
+    file = grounded.folder / "predictions.jsonl"
+    paths = draw_predictions(video, file, (), tmp_path / "new")
     assert sorted(p.name for p in (tmp_path / "new").iterdir()) == sorted(p.name for p in paths)
