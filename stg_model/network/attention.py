@@ -63,3 +63,35 @@ class SelfAttention(nn.Module):
         else:
             weights_XX = masked_softmax(logits_XX, mask_X[..., None, :], dim=-1)
         return tokens_XD + self.out(weights_XX @ value_XD), weights_XX
+
+    def given(self, tokens_XD: Tensor) -> Tensor:
+        """Return what a token gives to those that look at it alone, `(..., X, D)`."""
+        dim = tokens_XD.shape[-1]
+        linear = self.query_key_value
+        values_XD = F.linear(tokens_XD, linear.weight[2 * dim :], linear.bias[2 * dim :])
+        given: Tensor = self.out(values_XD)
+        return given
+
+
+def attend_regions(
+    attention: SelfAttention, regions_RD: Tensor, mask_R: Tensor, n_regions: int, scope: str
+) -> Tensor:
+    """Let the regions of a clip, or of each of its frames, attend to each other.
+
+    Args:
+        attention: the layer.
+        regions_RD: `(..., R, D)` in time order.
+        mask_R: `(..., R)`, True where there is a region.
+        n_regions: N, of one frame.
+        scope: `clip` or `frame`; a frame is all there or all padding, so it needs no mask.
+
+    Returns:
+        Regions with the residual, `(..., R, D)`.
+    """
+    if scope == "frame":
+        *leading, n_rows, dim = regions_RD.shape
+        shape_TND = (*leading, n_rows // n_regions, n_regions, dim)
+        by_frame_TND: Tensor = attention(regions_RD.reshape(shape_TND))[0]
+        return by_frame_TND.flatten(-3, -2)
+    attended: Tensor = attention(regions_RD, mask_R)[0]
+    return attended

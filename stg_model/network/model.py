@@ -14,8 +14,9 @@ from torch import Tensor, nn
 
 from stg_model.network.global_branch import GlobalBranch
 from stg_model.network.local_branch import LocalBranch
-from stg_model.network.losses import mms_loss
+from stg_model.network.losses import contrastive_loss
 from stg_model.network.selection import best_frames, frame_scores
+from stg_model.network.sinkhorn import Transport
 from stg_model.network.tokens import Texts, TextTokens, masked_mean
 from stg_model.settings import Settings
 
@@ -40,16 +41,46 @@ class Clips:
 
 
 @dataclass(frozen=True, slots=True)
+class Choice:
+    """Frames chosen of each clip, `index_BT` into its candidates in time order.
+
+    `mask_BT` is False where a clip has too few. `transport` says how Sinkhorn's iterations ended,
+    None where they were not asked.
+    """
+
+    index_BT: Tensor
+    mask_BT: Tensor
+    transport: Transport | None
+
+
+@dataclass(frozen=True, slots=True)
 class Losses:
-    """The two losses of a batch, both scalars."""
+    """The two losses of a batch, both scalars; 0 for one that `loss.which` leaves out."""
 
     local_loss: Tensor
     global_loss: Tensor
+    choice: Choice
 
     @property
     def total(self) -> Tensor:
         """Their plain sum (paper section 3.4)."""
         return self.local_loss + self.global_loss
+
+    def diagnostics(self) -> dict[str, float]:
+        """Say how Sinkhorn's iterations ended, for a line of metrics; empty where none were run.
+
+        `sinkhorn_iterations`; `sinkhorn_frame_error` and `sinkhorn_word_error`, the largest of the
+        clips' marginal errors; `sinkhorn_converged`, the share of clips within the tolerance.
+        """
+        found = self.choice.transport
+        if found is None:
+            return {}
+        return {
+            "sinkhorn_iterations": found.n_iterations,
+            "sinkhorn_frame_error": found.frame_error_B.max().item(),
+            "sinkhorn_word_error": found.word_error_B.max().item(),
+            "sinkhorn_converged": found.converged_B.double().mean().item(),
+        }
 
 
 class GroundingModel(nn.Module):
@@ -100,35 +131,41 @@ class GroundingModel(nn.Module):
         """
         n_own = len(range(len(clips.video_B))[:n_local][clips.own])
         heard = self.textual(clips.texts)
-        index_BT, frame_mask_BT = self.choose(
-            clips, heard[clips.own], select=select, generator=generator
-        )
-        clip_B1 = torch.arange(len(index_BT), device=index_BT.device)[:, None]
-        chosen = self.visual(clips.inputs_BU[clip_B1, index_BT])
+        choice = self._choice(clips, heard[clips.own], select=select, generator=generator)
+        clip_B1 = torch.arange(len(choice.index_BT), device=choice.index_BT.device)[:, None]
+        chosen = self.visual(clips.inputs_BU[clip_B1, choice.index_BT])
+        local_loss = global_loss = heard.words_JKC.new_zeros(())
+        if self.loss.which != "local":
+            if self.network.global_frames == "all":
+                frames_BUC = self.visual(clips.inputs_BU).frames_FC
+                clip_BC = masked_mean(frames_BUC, clips.frame_mask_BU)
+            else:
+                clip_BC = masked_mean(chosen.frames_FC, choice.mask_BT)
+            with self._autocast(clip_BC):
+                own_global_BB = self.global_branch.scores(
+                    self.global_branch.frames(clip_BC),
+                    self.global_branch.words(heard.sentences_JC),
+                )
+            scores_BB = together(own_global_BB.to(clip_BC.dtype))
+            global_loss = contrastive_loss(scores_BB, clips.video_B, self.loss)
+        if self.loss.which != "global":
+            with self._autocast(chosen.cells_FNC):
+                own_local_BB = self.local_branch.scores(
+                    chosen.cells_FNC[:n_own],
+                    choice.mask_BT[:n_own],
+                    heard.words_JKC[:n_local],
+                    heard.mask_JK[:n_local],
+                )
+            scores_BB = together(own_local_BB.to(chosen.cells_FNC.dtype))
+            local_loss = contrastive_loss(scores_BB, clips.video_B[:n_local], self.loss)
+        return Losses(local_loss, global_loss, choice)
 
-        if self.network.global_frames == "all":
-            frames_BUC = self.visual(clips.inputs_BU).frames_FC
-            clip_BC = masked_mean(frames_BUC, clips.frame_mask_BU)
-        else:
-            clip_BC = masked_mean(chosen.frames_FC, frame_mask_BT)
-        global_BB = self.global_branch.scores(
-            self.global_branch.frames(clip_BC), self.global_branch.words(heard.sentences_JC)
-        )
-        local = self.local_branch(
-            chosen.cells_FNC[:n_own],
-            frame_mask_BT[:n_own],
-            heard.words_JKC[:n_local],
-            heard.mask_JK[:n_local],
-        )
-        local_BB = together(local.scores_IJ)
-        global_BB = together(global_BB)
-        temperature, margin = self.loss.temperature, self.loss.margin
-        return Losses(
-            mms_loss(local_BB, clips.video_B[:n_local], temperature=temperature, margin=margin),
-            mms_loss(global_BB, clips.video_B, temperature=temperature, margin=margin),
+    def _autocast(self, like: Tensor) -> torch.autocast:
+        """Return the context in which matrix products have the settings' precision."""
+        return torch.autocast(
+            like.device.type, torch.bfloat16, enabled=self.network.precision == "bfloat16"
         )
 
-    @torch.no_grad()
     def choose(
         self,
         clips: Clips,
@@ -142,12 +179,24 @@ class GroundingModel(nn.Module):
         Returns:
             `index_BT` into the candidates in time order and `mask_BT` of real frames.
         """
+        choice = self._choice(clips, heard, select=select, generator=generator)
+        return choice.index_BT, choice.mask_BT
+
+    @torch.no_grad()
+    def _choice(
+        self,
+        clips: Clips,
+        heard: TextTokens,
+        *,
+        select: bool,
+        generator: torch.Generator | None,
+    ) -> Choice:
         settings = self.selection if select else replace(self.selection, method="none")
         if settings.method in ("none", "random"):  # these look at no picture
             frames_BUD = heard.words_JKC.new_zeros(*clips.frame_mask_BU.shape, 1)
         else:
             frames_BUD = self.global_branch.frames(self.visual(clips.inputs_BU).frames_FC)
-        scores_BU = frame_scores(
+        found = frame_scores(
             frames_BUD,
             self.global_branch.words(heard.words_JKC),
             self.global_branch.words(heard.sentences_JC),
@@ -156,4 +205,5 @@ class GroundingModel(nn.Module):
             settings=settings,
             generator=generator,
         )
-        return best_frames(scores_BU, clips.frame_mask_BU, settings.n_frames)
+        index_BT, mask_BT = best_frames(found.scores_BU, clips.frame_mask_BU, settings.n_frames)
+        return Choice(index_BT, mask_BT, found.transport)

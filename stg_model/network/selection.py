@@ -8,14 +8,27 @@ Legend: B batch, U candidate frames, T selected frames, K words, D embedding.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
 
 from stg_model.network.global_branch import cosines
-from stg_model.network.sinkhorn import sinkhorn
+from stg_model.network.sinkhorn import Transport, sinkhorn
 from stg_model.settings import SelectionSettings
 
 TIE = 1e-9
+
+
+@dataclass(frozen=True, slots=True)
+class FrameScores:
+    """A score for each candidate frame, `scores_BU` float64; those of masked frames mean nothing.
+
+    `transport` is what the `sinkhorn` method found, None of the others.
+    """
+
+    scores_BU: Tensor
+    transport: Transport | None = None
 
 
 def central_scores(frame_mask_BU: Tensor) -> Tensor:
@@ -34,7 +47,7 @@ def frame_scores(
     word_mask_BK: Tensor,
     settings: SelectionSettings,
     generator: torch.Generator | None = None,
-) -> Tensor:
+) -> FrameScores:
     """Score the candidate frames of each clip by the settings' method.
 
     Args:
@@ -45,26 +58,26 @@ def frame_scores(
         word_mask_BK: True where there is a word.
         settings: method, read-out and Sinkhorn's numbers.
         generator: source of the `random` method.
-
-    Returns:
-        `(B, U)` float64; scores of masked frames mean nothing.
     """
     if settings.method == "none":
-        return central_scores(frame_mask_BU)
+        return FrameScores(central_scores(frame_mask_BU))
     if settings.method == "random":
-        return torch.rand(frame_mask_BU.shape, generator=generator, dtype=torch.float64)
+        shape, device = frame_mask_BU.shape, frame_mask_BU.device
+        drawn_BU = torch.rand(shape, generator=generator, dtype=torch.float64)
+        return FrameScores(drawn_BU.to(device))
     by_sentence_BU = cosines(frames_BUD, sentence_BD[:, None])[..., 0].double()
     if settings.method == "global":
-        return by_sentence_BU
+        return FrameScores(by_sentence_BU)
     similarity_BUK = cosines(frames_BUD, words_BKD).double()
     n_words_B1 = word_mask_BK.sum(1, keepdim=True)
+    transport = None
     if settings.method == "local":
         total_BU = (similarity_BUK * word_mask_BK[:, None]).sum(2)
         by_words_BU = total_BU / n_words_B1.clamp(min=1)
     elif settings.method == "word_max":
         by_words_BU = similarity_BUK.masked_fill(~word_mask_BK[:, None], -2).amax(2)
     else:
-        plan_BUK = sinkhorn(
+        transport = sinkhorn(
             similarity_BUK,
             frame_mask_BU,
             word_mask_BK,
@@ -72,9 +85,11 @@ def frame_scores(
             max_iterations=settings.max_iterations,
             tolerance=settings.tolerance,
         )
-        by_words_BU = plan_scores(plan_BUK, similarity_BUK, word_mask_BK, settings.readout)
+        by_words_BU = plan_scores(
+            transport.plan_BUK, similarity_BUK, word_mask_BK, settings.readout
+        )
     # One word leaves a plan nothing to decide: every frame would score the same (R29).
-    return torch.where(n_words_B1 < 2, by_sentence_BU, by_words_BU)
+    return FrameScores(torch.where(n_words_B1 < 2, by_sentence_BU, by_words_BU), transport)
 
 
 def plan_scores(
@@ -92,7 +107,7 @@ def plan_scores(
         return plan_BUK.sum(2)
     if readout == "qp":
         return (plan_BUK * similarity_BUK).sum(2)
-    scores_BU = torch.zeros(plan_BUK.shape[:2], dtype=torch.float64)
+    scores_BU = torch.zeros(plan_BUK.shape[:2], dtype=torch.float64, device=plan_BUK.device)
     for clip, n_words in enumerate(word_mask_BK.sum(1).tolist()):
         plan_KU = plan_BUK[clip].T[word_mask_BK[clip]].clone()
         for turn in range(plan_KU.shape[1] if n_words else 0):

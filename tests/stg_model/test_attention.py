@@ -4,8 +4,9 @@ import pytest
 import torch
 
 from stg_model.network.attention import SelfAttention, cross_logits, masked_softmax
-from stg_model.network.local_branch import LocalBranch, masked_mean
+from stg_model.network.local_branch import LocalBranch
 from stg_model.network.rollout import rollout
+from stg_model.network.tokens import masked_mean
 from stg_model.settings import NetworkSettings
 
 
@@ -109,7 +110,7 @@ def test_order_of_words_and_regions_does_not_matter(generator, changes):
 @pytest.mark.parametrize(("scope", "untouched"), [("frame", True), ("clip", False)])
 def test_a_region_sees_its_own_frame_or_the_whole_clip(generator, scope, untouched):
     branch, regions, frames, words, word_mask = branch_and_inputs(
-        generator, self_attention_scope=scope
+        generator, self_attention_scope=scope, form="plain"
     )
     attended = []
     branch.region_attention.register_forward_hook(

@@ -3,7 +3,12 @@ import math
 import pytest
 import torch
 
-from stg_model.network.losses import mms_loss
+from stg_model.network.losses import contrastive_loss
+from stg_model.settings import LossSettings
+
+
+def mms_loss(scores, video, *, temperature, margin):
+    return contrastive_loss(scores, video, LossSettings(temperature=temperature, margin=margin))
 
 
 def test_two_clips_by_hand():

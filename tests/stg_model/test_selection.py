@@ -27,7 +27,7 @@ def scores(method, frames, words, sentence=None, word_mask=None, **changes):
         word_mask_BK=all_true(*words.shape[:2]) if word_mask is None else word_mask,
         settings=replace(SelectionSettings(), method=method, **changes),
         generator=torch.Generator().manual_seed(1),
-    )
+    ).scores_BU
 
 
 def test_the_best_come_back_in_time_order():
@@ -111,7 +111,7 @@ def test_a_rare_word_keeps_its_only_frame(readout):
     similarity[0, :, 0] = torch.tensor([0.9, 0.9, 0.1, 0.9, 0.9, 0.9])
     similarity[0, 2, 1] = 0.8
     masks = all_true(1, 6), all_true(1, 2)
-    plan = sinkhorn(similarity, *masks, epsilon=0.05, max_iterations=500)
+    plan = sinkhorn(similarity, *masks, epsilon=0.05, max_iterations=500).plan_BUK
     found = plan_scores(plan, similarity, masks[1], readout)
     index, _ = best_frames(found, masks[0], 3)
     assert 2 in index[0].tolist()
@@ -120,7 +120,7 @@ def test_a_rare_word_keeps_its_only_frame(readout):
 def test_rows_of_a_converged_plan_say_nothing():
     similarity = torch.rand(1, 8, 4, generator=torch.Generator().manual_seed(0)).double()
     masks = all_true(1, 8), all_true(1, 4)
-    plan = sinkhorn(similarity, *masks, epsilon=0.2, max_iterations=2000, tolerance=1e-12)
+    plan = sinkhorn(similarity, *masks, epsilon=0.2, max_iterations=2000, tolerance=1e-12).plan_BUK
     found = plan_scores(plan, similarity, masks[1], "sum")
     assert float(found.max() - found.min()) < 1e-12
     index, _ = best_frames(found, masks[0], 3)
@@ -152,7 +152,7 @@ def test_the_largest_shares_pick_the_oracles_frames():
         masks = all_true(1, case["U"]), all_true(1, case["K"])
         plan = sinkhorn(
             similarity, *masks, epsilon=case["eps"], max_iterations=20_000, tolerance=1e-13
-        )
+        ).plan_BUK
         found = plan_scores(plan, similarity, masks[1], "max")
         assert torch.allclose(
             found[0], torch.tensor(case["score_max"], dtype=torch.float64), rtol=0, atol=1e-9
