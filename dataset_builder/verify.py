@@ -16,9 +16,11 @@ Each difference is one finding with a code, so that a script can count them:
                    beside_differs annotator_differs
     from boxes     tube_differs tube_missing tube_unexpected
     from tables    compat_differs compat_missing
+    from files     source_differs frame_differs frame_missing frame_unexpected and likewise video_,
+                   action_, clip_, box_
 
 A release whose boxes came from outside (`derivation` other than `clicks`) is checked as far as it
-can be, and `not_checked` says what could not.
+can be (`verify_official`), and `not_checked` says what could not.
 """
 
 from __future__ import annotations
@@ -42,6 +44,7 @@ from dataset_builder.verify_folder import (
     file_findings,
     parent_findings,
 )
+from dataset_builder.verify_official import is_official, official_findings
 from dataset_builder.verify_references import reference_findings, split_findings
 
 __all__ = ["Finding", "Verification", "verify_release"]
@@ -78,12 +81,15 @@ class Verification:
         return not self.findings
 
 
-def verify_release(path: Path, *, parent: Path | None = None) -> Verification:
+def verify_release(
+    path: Path, *, parent: Path | None = None, published: Path | None = None
+) -> Verification:
     """Check a release folder.
 
     Args:
         path: the release.
         parent: the folder of the release that it names as its parent, to check that too.
+        published: GroundingYouTube's files or their import, to derive a release of them anew.
 
     Raises:
         InputError: the folder has no list of digests, so it is no release at all.
@@ -104,8 +110,9 @@ def verify_release(path: Path, *, parent: Path | None = None) -> Verification:
         findings += _derived(release, not_checked)
     else:
         findings += _kept(release)
-        not_checked.append(_given(release, findings))
-    if release.left_out:
+        findings += _given(release)
+        findings += official_findings(release, published, not_checked)
+    if release.left_out and not (published and is_official(release)):
         not_checked.append("left_out: what a release leaves out is not in it")
     findings += _tubes(release)
     findings += compat_findings(path, release)
@@ -120,14 +127,12 @@ def _kept(release: Release) -> Iterator[Finding]:
             yield Finding("kept_differs", frame_name((frame.clip_id, frame.second)), message)
 
 
-def _given(release: Release, findings: list[Finding]) -> str:
-    """Return why points and boxes are not derived; answers in the release are a finding."""
-    what = f"points and boxes: derivation is {release.derivation!r}, "
-    if not release.answers:
-        return what + "they were given from outside and there are no clicks to derive them from"
-    message = f"says {release.derivation!r}, yet the release holds {len(release.answers)} answers"
-    findings.append(Finding("derivation_differs", "manifest.json", message))
-    return what + "yet there are answers"
+def _given(release: Release) -> Iterator[Finding]:
+    """Yield a finding where a release of given boxes has answers to derive them from."""
+    if release.answers:
+        n, said = len(release.answers), release.derivation
+        message = f"says {said!r}, yet the release holds {n} answers"
+        yield Finding("derivation_differs", "manifest.json", message)
 
 
 def _derived(release: Release, not_checked: list[str]) -> Iterator[Finding]:

@@ -69,14 +69,22 @@ def build(
 @click.command()
 @click.argument("release", type=FOLDER)
 @click.option("--parent", type=FOLDER, help="The release that it names as its parent, to compare.")
+@click.option(
+    "--published",
+    type=FOLDER,
+    help="Published files of GroundingYouTube, or what import-official made of them: derive a "
+    "release of them anew.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.pass_context
-def verify(ctx: click.Context, *, release: Path, parent: Path | None, as_json: bool) -> None:
+def verify(
+    ctx: click.Context, *, release: Path, parent: Path | None, published: Path | None, as_json: bool
+) -> None:
     """Check a RELEASE: digests, references, and every number derived anew from the clicks.
 
     The exit code is 1 where anything differs, each difference is a line with its code and place.
     """
-    outcome = verify_release(release, parent=parent)
+    outcome = verify_release(release, parent=parent, published=published)
     if as_json:
         click.echo(json.dumps(_verification_json(outcome)))
     else:
