@@ -67,8 +67,13 @@ class Encoder(Protocol):
     def knows(self, phrase: str) -> bool:
         """Say whether anything of a phrase would reach the model."""
 
-    def listen(self, phrases: Iterable[str]) -> Encoder:
-        """Return the encoder for training on these phrases; a frozen one is itself."""
+    def listen(self, phrases: Iterable[str], store: Path | None = None) -> Encoder:
+        """Return the encoder for training on these phrases.
+
+        Args:
+            phrases: all texts of training, repeats allowed.
+            store: folder in which a frozen backbone keeps what it makes of them.
+        """
 
     def modules(self) -> tuple[nn.Module, nn.Module]:
         """Return fresh modules: inputs to `FrameTokens`, and `Texts` to `TextTokens`."""
@@ -78,12 +83,19 @@ class Encoder(Protocol):
 
 
 class StoredFrames(nn.Module):
-    """The visual module of a frozen backbone: each frame's own token, then its regions'."""
+    """The visual module of a frozen backbone: each frame's own token, then its regions' patches."""
+
+    def __init__(self, n_patches: int = 1) -> None:
+        """Take the tokens of each region as `n_patches` patches; a region is their mean."""
+        super().__init__()
+        self.n_patches = n_patches
 
     def forward(self, inputs_FXC: Tensor) -> FrameTokens:
-        """Split `(..., 1 + N, C)`; regions are their own only patch."""
-        cells_FNC = inputs_FXC[..., 1:, :]
-        return FrameTokens(cells_FNC[..., None, :], cells_FNC, inputs_FXC[..., 0, :])
+        """Split `(..., 1 + N * P, C)`, stored in 16 bits; no `patches` finer than a region at 1."""
+        inputs_FXC = inputs_FXC.float()
+        *frames, _, size = inputs_FXC.shape
+        patches_FNPC = inputs_FXC[..., 1:, :].reshape(*frames, -1, self.n_patches, size)
+        return FrameTokens(patches_FNPC, patches_FNPC.mean(-2), inputs_FXC[..., 0, :])
 
 
 class StoredTexts(nn.Module):

@@ -17,10 +17,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from dataset_builder import frames
+from dataset_builder import frames, tables
 from stg_model.features.words import Vocabulary, vocabulary_of
 from stg_model.network.tokens import FrameTokens, Texts, TextTokens, masked_mean
-from stg_model.settings import NetworkSettings, Settings, digest_of
+from stg_model.settings import NetworkSettings, Settings
 
 COLOUR_SCALE = 4.0
 """Pixels are centred and brought near unit variance: (value / 255 - 0.5) * 4."""
@@ -58,8 +58,10 @@ class TinyEncoder:
 
     @property
     def digest(self) -> str:
-        """Digest of the feature settings; there are no weights yet when a video is read."""
-        return digest_of(self.settings.features)
+        """Digest of the settings that `read` uses; no weights take part in it."""
+        features = self.settings.features
+        read = {"frame_px": features.frame_px, "sub_frame_s": features.sub_frame_s}
+        return tables.sha256_bytes(tables.canonical_json(read).encode())
 
     def read(self, path: Path, seconds: np.ndarray, duration_s: float) -> np.ndarray:
         """Return pixels `(seconds, 2, side, side, 3)` uint8, upright, squeezed to a square.
@@ -93,8 +95,8 @@ class TinyEncoder:
         """Say whether any word of the phrase was in the training narration."""
         return bool(self.vocabulary.ids(phrase))
 
-    def listen(self, phrases: Iterable[str]) -> TinyEncoder:
-        """Return an encoder that knows the words of these phrases."""
+    def listen(self, phrases: Iterable[str], store: Path | None = None) -> TinyEncoder:
+        """Return an encoder that knows the words of these phrases; nothing is stored."""
         return TinyEncoder(self.settings, vocabulary_of(phrases))
 
     def modules(self) -> tuple[nn.Module, nn.Module]:
