@@ -145,9 +145,7 @@ def undo_response(
         "lease_s": lease_s,
     }
     if taken is None:
-        held = lease_gold_frames(session, frame_ids=[frame_id], **whose)
-        assert held is not None  # the frame was taken back in this transaction, so it waits
-        return held
+        return lease_gold_frames(session, frame_ids=[frame_id], **whose)
     return new_lease(session, taken={frame_id: taken}, **whose)
 
 

@@ -47,22 +47,29 @@ HAS_HIDDEN_GOLD = exists().where(IS_IN_USE)
 # Built once, as all statements of the busiest requests: building took longer than running.
 Newer, NewerLease = aliased(LeaseFrame), aliased(Lease)
 WAITS_IN_LEASE = and_(
-    ~exists().where(
-        GoldAnswer.frame_id == LeaseFrame.frame_id,
-        GoldAnswer.person_id == Lease.person_id,
-        GoldAnswer.superseded_at.is_(None),
-    ),
-    ~exists().where(
-        Skip.frame_id == LeaseFrame.frame_id,
-        Skip.person_id == Lease.person_id,
-        Skip.undone_at.is_(None),
-    ),
-    # A frame that was taken back waits in the lease that this made.
-    ~exists().where(
-        Newer.frame_id == LeaseFrame.frame_id,
-        Newer.lease_id > LeaseFrame.lease_id,
-        exists().where(NewerLease.id == Newer.lease_id, NewerLease.person_id == Lease.person_id),
-    ),
+    *(
+        # Tied by name: two levels down SQLAlchemy would take `Lease` for any lease at all.
+        ~condition.correlate(Lease, LeaseFrame)
+        for condition in (
+            exists().where(
+                GoldAnswer.frame_id == LeaseFrame.frame_id,
+                GoldAnswer.person_id == Lease.person_id,
+                GoldAnswer.superseded_at.is_(None),
+            ),
+            exists().where(
+                Skip.frame_id == LeaseFrame.frame_id,
+                Skip.person_id == Lease.person_id,
+                Skip.undone_at.is_(None),
+            ),
+            # A frame that was taken back waits in the lease that this made.
+            exists().where(
+                Newer.frame_id == LeaseFrame.frame_id,
+                Newer.lease_id > LeaseFrame.lease_id,
+                NewerLease.id == Newer.lease_id,
+                NewerLease.person_id == Lease.person_id,
+            ),
+        )
+    )
 )
 LIVE_GOLD_LEASE = (
     select(func.min(Lease.id))
@@ -208,12 +215,8 @@ def lease_gold_frames(
     frame_ids: Sequence[int],
     now: datetime,
     lease_s: int,
-) -> HeldLease | None:
-    """Lease gold frames of one clip to a person; None where another tab was given them meanwhile.
-
-    On PostgreSQL, under many tabs at once, a newer lease of the same frames was seen here though
-    the person is locked. Then nothing waits in this one, which lapses unseen.
-    """
+) -> HeldLease:
+    """Lease gold frames of one clip to a person."""
     connection = core(session)
     inserted = connection.execute(
         insert(Lease),
@@ -229,7 +232,9 @@ def lease_gold_frames(
         insert(LeaseFrame),
         [{"lease_id": lease_id, "frame_id": frame_id} for frame_id in frame_ids],
     )
-    return held_gold_lease(session, lease_id)
+    held = held_gold_lease(session, lease_id)
+    assert held is not None  # it was made with frames that wait
+    return held
 
 
 def held_gold_lease(session: Session, lease_id: int) -> HeldLease | None:

@@ -54,6 +54,15 @@ def test_gold_is_shown_to_many_people(server, people, gold) -> None:
     assert stored(server, func.count(GoldAnswer.id)) == [(21,)]
 
 
+def test_what_somebody_else_is_given_later_takes_nothing_from_a_gold_lease(people, gold) -> None:
+    ada, bo = people(), people("Bo")
+    lease = ada.gold_lease()
+    assert [frame.frame_id for frame in bo.gold_lease().frames] == gold
+    again = ada.lease()
+    assert again is not None
+    assert (again.lease_id, again.frames) == (lease.lease_id, lease.frames)
+
+
 def test_gold_that_runs_out_simply_stops(people, gold) -> None:
     ada = people(every=2)
     leases = worked_through(ada)
