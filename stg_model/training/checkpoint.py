@@ -27,6 +27,7 @@ from stg_model.config import settings_from_json
 from stg_model.errors import CheckpointError
 from stg_model.features.encoder import Encoder
 from stg_model.features.encoders import encoder_from
+from stg_model.features.paths import NO_PATHS, BackbonePaths
 from stg_model.network.model import GroundingModel
 from stg_model.settings import Settings
 
@@ -79,11 +80,16 @@ def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> Checkpoint:
     return replace(checkpoint, digest=tables.sha256_bytes(text.encode()))
 
 
-def load_checkpoint(folder: Path) -> Checkpoint:
+def load_checkpoint(folder: Path, paths: BackbonePaths = NO_PATHS) -> Checkpoint:
     """Read a checkpoint, in evaluation mode.
+
+    Args:
+        folder: what `save_checkpoint` wrote.
+        paths: files of the frozen backbone, where the checkpoint was trained on one.
 
     Raises:
         CheckpointError: a file is missing or damaged, or the weights are not those of the config.
+        InputError: a file of the backbone is missing or not what it should be.
         SettingsError: the config holds settings that this version does not know.
     """
     config_path, weights_path = folder / CONFIG_NAME, folder / WEIGHTS_NAME
@@ -102,7 +108,7 @@ def load_checkpoint(folder: Path) -> Checkpoint:
         )
     try:
         settings = settings_from_json(config["settings"], str(config_path))
-        encoder = encoder_from(config["encoder"], settings)
+        encoder = encoder_from(config["encoder"], settings, paths)
         trained_on, weights_sha256 = config["trained_on"], config["weights_sha256"]
     except KeyError as error:
         raise CheckpointError(f"{config_path}: lacks {error}") from error
