@@ -146,12 +146,13 @@ def write_release_tables(folder: Path, release: Release) -> None:
     boxes = box_rows(release.boxes, release.rules, release.beside)
     annotators = sorted(release.annotators, key=lambda a: a.annotator_id)
     tubes = sorted(release.tubes, key=lambda t: (t.clip_id, min(t.boxes, default=0), t.tube_id))
-    tables.write_rows(folder / "data/frames.parquet", FRAMES, [frame_row(f) for f in frames])
-    tables.write_rows(folder / "data/answers.parquet", ANSWERS, [answer_row(a) for a in answers])
+    tables.write_rows(folder / "data/frames.parquet", FRAMES, map(frame_row, frames))
+    tables.write_rows(folder / "data/answers.parquet", ANSWERS, map(answer_row, answers))
     tables.write_rows(folder / "data/boxes.parquet", BOXES, boxes)
-    tables.write_rows(folder / "data/tubes.parquet", TUBES, [tube_row(t) for t in tubes])
-    rows = [annotator_row(a) for a in annotators]
-    tables.write_rows(folder / "data/annotators.parquet", ANNOTATORS, rows)
+    tables.write_rows(folder / "data/tubes.parquet", TUBES, map(tube_row, tubes))
+    tables.write_rows(
+        folder / "data/annotators.parquet", ANNOTATORS, map(annotator_row, annotators)
+    )
     manifest = {
         "format": FORMAT,
         "format_version": FORMAT_VERSION,

@@ -5,7 +5,7 @@ The folder as a whole is `dataset_builder.release`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -165,7 +165,8 @@ def frame_row(frame: Consensus) -> tables.Row:
 
 def read_frames(path: Path) -> tuple[Consensus, ...]:
     """Read a table of `FRAMES`."""
-    return tuple(_read_frame(row, path) for row in tables.read_rows(path, FRAMES, FRAMES_OPTIONAL))
+    rows = tables.iterate_rows(path, FRAMES, FRAMES_OPTIONAL)
+    return tuple(_read_frame(row, path) for row in rows)
 
 
 def _read_frame(row: tables.Row, path: Path) -> Consensus:
@@ -184,13 +185,13 @@ def box_rows(
     boxes: Mapping[FrameKey, Box],
     rules: Mapping[FrameKey, str],
     beside: Mapping[tuple[str, int, str], Box],
-) -> list[tables.Row]:
-    """Return rows of `BOXES`: by frame, the main box of a frame before those beside it."""
+) -> Iterator[tables.Row]:
+    """Yield rows of `BOXES`: by frame, the main box of a frame before those beside it."""
     all_of_them = [(*key, rules[key], True, box) for key, box in boxes.items()]
     all_of_them += [(*key, False, box) for key, box in beside.items()]
     all_of_them.sort(key=lambda row: (row[0], row[1], not row[3], row[2]))
-    return [
-        {
+    for clip_id, second, rule, is_main, box in all_of_them:
+        yield {
             "clip_id": clip_id,
             "second": second,
             "x1": box.x1,
@@ -200,8 +201,6 @@ def box_rows(
             "rule": rule,
             "is_main": is_main,
         }
-        for clip_id, second, rule, is_main, box in all_of_them
-    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,7 +249,7 @@ def tube_row(tube: Tube) -> tables.Row:
 
 def read_tubes(path: Path) -> tuple[Tube, ...]:
     """Read a table of `TUBES`."""
-    tubes = tuple(_read_tube(row, path) for row in tables.read_rows(path, TUBES))
+    tubes = tuple(_read_tube(row, path) for row in tables.iterate_rows(path, TUBES))
     once(path, "tube", (tube.tube_id for tube in tubes))
     return tubes
 

@@ -143,14 +143,13 @@ def write_snapshot(
     """
     with tables.fresh_folder(path, force=force) as folder:
         counts = write_subject_tables(folder, videos, actions, clips)
-        frame_rows = [frame_row(f) for f in sorted(frames, key=lambda f: (f.clip_id, f.second))]
+        in_order = sorted(frames, key=lambda f: (f.clip_id, f.second))
         ordered = sorted(answers, key=lambda a: (a.clip_id, a.second, a.annotator_id))
-        answer_rows = [answer_row(a) for a in ordered]
-        tables.write_rows(folder / "data/frames.parquet", FRAMES, frame_rows)
-        tables.write_rows(folder / "data/answers.parquet", ANSWERS, answer_rows)
+        tables.write_rows(folder / "data/frames.parquet", FRAMES, map(frame_row, in_order))
+        tables.write_rows(folder / "data/answers.parquet", ANSWERS, map(answer_row, ordered))
         counts |= {
-            "frames": len(frame_rows),
-            "answers": len(answer_rows),
+            "frames": len(in_order),
+            "answers": len(ordered),
             "clicks": sum(a.point is not None for a in ordered),
         }
         manifest = {
@@ -176,7 +175,7 @@ def read_snapshot(path: Path) -> Snapshot:
     manifest = read_manifest(path, FORMAT, FORMAT_VERSION)
     videos, actions, clips = read_subject_tables(path)
     frames = tuple(
-        FrameRow(**row) for row in tables.read_rows(path / "data/frames.parquet", FRAMES)
+        FrameRow(**row) for row in tables.iterate_rows(path / "data/frames.parquet", FRAMES)
     )
     answer_path = path / "data/answers.parquet"
     answers = read_answers(answer_path)
@@ -333,7 +332,7 @@ def answer_row(answer: AnswerRow) -> tables.Row:
 
 def read_answers(path: Path) -> tuple[AnswerRow, ...]:
     """Read an answers table, which snapshots and releases share."""
-    rows = tables.read_rows(path, ANSWERS, ANSWERS_OPTIONAL)
+    rows = tables.iterate_rows(path, ANSWERS, ANSWERS_OPTIONAL)
     return tuple(read_answer(row, path) for row in rows)
 
 

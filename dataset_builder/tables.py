@@ -14,6 +14,7 @@ import re
 import shutil
 import tempfile
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from dataset_builder.errors import InputError, OutputError
 
 SUMS_NAME = "SHA256SUMS"
 ROW_GROUP_ROWS = 65_536
+ROWS_AT_ONCE = 16_384
 
 Row = dict[str, Any]
 
@@ -31,10 +33,20 @@ _SURROGATE_ESCAPE = re.compile(r"\\u[dD][89a-fA-F]")
 
 
 def write_rows(path: Path, schema: pa.Schema, rows: Iterable[Row]) -> None:
-    """Write rows (already in their final order) as zstd Parquet with exactly this schema."""
+    """Write rows (already in their final order) as zstd Parquet with exactly this schema.
+
+    Rows are taken one group at a time, so that a generator of them needs little memory.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    table = pa.Table.from_pylist(list(rows), schema=schema)
-    pq.write_table(table, path, compression="zstd", row_group_size=ROW_GROUP_ROWS)
+    left = iter(rows)
+    group = list(islice(left, ROW_GROUP_ROWS))
+    with pq.ParquetWriter(path, schema, compression="zstd") as writer:
+        while True:
+            table = pa.Table.from_pylist(group, schema=schema)
+            writer.write_table(table, row_group_size=ROW_GROUP_ROWS)
+            group = list(islice(left, ROW_GROUP_ROWS))
+            if not group:
+                return
 
 
 def read_rows(path: Path, schema: pa.Schema, optional: Collection[str] = ()) -> list[Row]:
@@ -45,6 +57,14 @@ def read_rows(path: Path, schema: pa.Schema, optional: Collection[str] = ()) -> 
     Raises:
         InputError: the file is missing, is no Parquet, has other columns, empty cells, or text
             that is not UTF-8.
+    """
+    return list(iterate_rows(path, schema, optional))
+
+
+def iterate_rows(path: Path, schema: pa.Schema, optional: Collection[str] = ()) -> Iterator[Row]:
+    """Yield what `read_rows` returns, a few thousand rows in memory at a time.
+
+    Equal texts near each other are one object: most of a table's text is a few ids.
     """
     try:
         table = pq.read_table(path)
@@ -62,10 +82,20 @@ def read_rows(path: Path, schema: pa.Schema, optional: Collection[str] = ()) -> 
         if empty and field.name not in optional:
             raise InputError(f"{path}: column {field.name!r} has {empty} empty cells; it needs all")
     try:
-        rows: list[Row] = table.select(schema.names).to_pylist()
+        for batch in table.select(schema.names).to_batches(max_chunksize=ROWS_AT_ONCE):
+            cells = [_cells(column) for column in batch.columns]
+            for row in zip(*cells, strict=True):
+                yield dict(zip(schema.names, row, strict=True))
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: a cell is not UTF-8 text ({error})") from error
-    return rows
+
+
+def _cells(column: pa.Array) -> list[Any]:
+    if not pa.types.is_string(column.type):
+        return list(column.to_pylist())
+    encoded = column.dictionary_encode()
+    texts = encoded.dictionary.to_pylist()
+    return [None if i is None else texts[i] for i in encoded.indices.to_pylist()]
 
 
 def content_of(path: Path) -> tuple[int, str]:
