@@ -25,6 +25,7 @@ from dataset_builder.changes_report import (
 )
 from dataset_builder.domain import Clip
 from dataset_builder.errors import InputError
+from dataset_builder.exporters.croissant import write_croissant
 from dataset_builder.exporters.huggingface import write_huggingface
 from dataset_builder.fusion.boxes import UNION_MARGIN, main_rule
 from dataset_builder.fusion.consensus import fuse
@@ -121,6 +122,7 @@ def write_built_release(
         if parent is not None:
             tables.write_sums(folder)
             _write_changes(folder, parent)
+            write_croissant(release, folder)  # it names the report too
         return tables.write_sums(folder)
 
 

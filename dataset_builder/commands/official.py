@@ -1,4 +1,4 @@
-"""The published files of GroundingYouTube: in, and what is wrong with them."""
+"""The published files of GroundingYouTube: in, what is wrong with them, and pages to look at."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from dataset_builder.official.defects import text_of as defect_lines
 from dataset_builder.official.files import read_folder
 from dataset_builder.official.imported import Imported, import_official
 from dataset_builder.official.records import BOX_FILES
+from dataset_builder.official.reported import report_official
 from dataset_builder.release import Release, counts_of
 
 
@@ -71,6 +72,34 @@ def check_official(ctx: click.Context, *, folder: Path, as_json: bool) -> None:
         ctx.exit(1)
 
 
+@click.command("report-official")
+@click.argument("folder", type=FOLDER)
+@click.argument("out", type=NEW)
+@click.option(
+    "--boxes",
+    type=click.Choice(BOX_FILES),
+    help="The box file to take; by default the first of these that is there.",
+)
+@click.option("--force", is_flag=True, help="Replace OUT where it exists.")
+@click.option("--json", "as_json", is_flag=True, help="Print the figures as one JSON object.")
+def report_official_command(
+    *, folder: Path, out: Path, boxes: str | None, force: bool, as_json: bool
+) -> None:
+    """Make both releases of GroundingYouTube's published files in FOLDER, and pages on them in OUT.
+
+    OUT gets faithful.html, repaired.html, repairs.html (what is wrong, and what the repairs
+    change), figures.json, and imported/ with the releases.
+    """
+    figures = report_official(folder, out, boxes=boxes, force=force)
+    if as_json:
+        click.echo(json.dumps(figures))
+        return
+    for page in sorted(out.glob("*.html")):
+        click.echo(f"{page}: {page.stat().st_size / 1e6:.1f} MB")
+    click.echo()
+    click.echo("\n".join(comparison_lines(figures["repairs"][figures["boxes"]])))
+
+
 def _import_json(imported: Imported) -> dict[str, object]:
     fixed = imported.repaired
     return {
@@ -87,4 +116,4 @@ def _counts_text(release: Release) -> str:
     return ", ".join(f"{counts[name]:,} {name}" for name in ("clips", "frames", "boxes", "tubes"))
 
 
-COMMANDS = (import_official_command, check_official)
+COMMANDS = (import_official_command, check_official, report_official_command)

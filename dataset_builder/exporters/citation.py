@@ -96,7 +96,14 @@ def _built(release: Release) -> str:
     text = ", ".join(f"{counts[name]:,} {name}" for name in names)
     snapshot = release.snapshot.get("snapshot_id")
     source = f"From snapshot `{snapshot}`" if snapshot else "Given from outside"
-    return f"- {source}: {text}.\n"
+    return f"- {source}: {text}.\n{_since_parent(release)}"
+
+
+def _since_parent(release: Release) -> str:
+    if not release.parent:
+        return ""
+    name, version = release.parent["name"], release.parent["version"]
+    return f"- Since {name} {version}: `reports/diff-from-{version}.json` counts what changed.\n"
 
 
 def _makers(release: Release) -> str:

@@ -79,7 +79,8 @@ def changelog_entry(release: Release) -> str:
     n_by_rule = _by_rule(release)
     lines = [f"- `{rule}`, {n_by_rule[rule]:,} boxes: {text}." for rule, text in _RULES.items()]
     return (
-        "Since 1.0.0, the published boxes as the public loader takes them:\n\n"
+        "Since 1.0.0, the published boxes as the public loader takes them"
+        + " (`reports/diff-from-1.0.0.json` counts what changed):\n\n"
         + "\n".join(lines)
         + f"\n- `{OTHER_STEP}`: clips lose boxes that were made from clicks on another step.\n"
     )

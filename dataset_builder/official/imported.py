@@ -18,8 +18,9 @@ from typing import Any
 import pyarrow as pa
 
 from dataset_builder import tables
+from dataset_builder.build import write_built_release
+from dataset_builder.changes import read_content
 from dataset_builder.errors import InputError
-from dataset_builder.exporters.huggingface import write_huggingface
 from dataset_builder.official import comparison, comparison_text, defects
 from dataset_builder.official.files import (
     Files,
@@ -127,13 +128,14 @@ def read_imported(folder: Path) -> dict[str, RawFile]:
 
 def _write(folder: Path, imported: Imported, boxes: str) -> None:
     write_raw_tables(folder, imported.files.values())
-    _write_release(folder / FAITHFUL, imported.faithful)
+    write_built_release(folder / FAITHFUL, imported.faithful)
     reports = folder / "reports"
     rows = [asdict(defect) for defect in imported.defects]
     tables.write_rows(reports / "defects.parquet", DEFECTS, rows)
     _write_json(reports / "defects.json", defects.report_of(imported.files, list(imported.defects)))
     if imported.repaired is not None and imported.report is not None:
-        _write_release(folder / REPAIRED, imported.repaired.release)
+        parent = read_content(folder / FAITHFUL)
+        write_built_release(folder / REPAIRED, imported.repaired.release, parent=parent)
         write_repairs(reports / "repairs.parquet", imported.repaired.repairs)
         _write_json(reports / "repairs.json", imported.report)
         lines = "".join(f"{line}\n" for line in comparison_text.text_of(imported.report))
@@ -145,12 +147,6 @@ def _write(folder: Path, imported: Imported, boxes: str) -> None:
         "made_with": f"grounding-circle {importlib.metadata.version('grounding-circle')}",
     }
     _write_json(folder / "manifest.json", manifest)
-    tables.write_sums(folder)
-
-
-def _write_release(folder: Path, release: Release) -> None:
-    folder.mkdir()
-    write_huggingface(release, folder)
     tables.write_sums(folder)
 
 

@@ -137,7 +137,7 @@ def _figures(release: Release) -> list[tuple[str, str]]:
         (
             "frame sizes",
             f"{len(sizes):,}; most often {common[0]}x{common[1]} ({n_common:,} videos); "
-            f"{sum(n for (w, h), n in sizes.items() if h > w):,} portrait videos",
+            f"{sum(n for (w, h), n in sizes.items() if h > w):,} portrait",
         ),
         (
             "actions",

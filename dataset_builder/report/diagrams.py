@@ -38,13 +38,17 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class Diagram:
-    """A diagram: bars or a path, ticks, and a vertical mark with its text where there is one."""
+    """A diagram: bars or a path, ticks, and a vertical mark with its text where there is one.
+
+    `path_before` is a second path of the same axes, of what was before.
+    """
 
     title: str
     x_title: str
     y_title: str
     bars: tuple[Bar, ...] = ()
     path: str = ""
+    path_before: str = ""
     x_ticks: tuple[Tick, ...] = ()
     y_ticks: tuple[Tick, ...] = ()
     mark: Tick | None = None
@@ -122,6 +126,37 @@ def shares_within(
         x_ticks=_x_ticks(most, 0.0),
         y_ticks=(Tick(BOTTOM, "0"), Tick((TOP + BOTTOM) / 2, "50 %"), Tick(TOP, "100 %")),
         mark=Tick(round(LEFT + (RIGHT - LEFT) * mark / most, 2), text),
+    )
+
+
+def shares_by_place(
+    title: str,
+    x_title: str,
+    y_title: str,
+    places: Sequence[float],
+    *,
+    before: Sequence[float],
+    after: Sequence[float],
+    mark: float,
+    text: str,
+) -> Diagram:
+    """Return two shares, each 0..1, at some places of an axis from 0 to 1, in percent."""
+
+    def path(shares: Sequence[float]) -> str:
+        points = zip(places, shares, strict=True)
+        return "M" + "L".join(
+            f"{LEFT + (RIGHT - LEFT) * x:.4g} {BOTTOM - (BOTTOM - TOP) * y:.4g}" for x, y in points
+        )
+
+    return Diagram(
+        title,
+        x_title,
+        y_title,
+        path=path(after),
+        path_before=path(before),
+        x_ticks=_x_ticks(100, 0.0),
+        y_ticks=(Tick(BOTTOM, "0"), Tick((TOP + BOTTOM) / 2, "50 %"), Tick(TOP, "100 %")),
+        mark=Tick(round(LEFT + (RIGHT - LEFT) * mark, 2), text),
     )
 
 

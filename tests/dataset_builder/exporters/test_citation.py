@@ -39,4 +39,9 @@ def test_the_changelog_tells_of_the_version(full_release):
     assert f"## {full_release.version}" in text
     assert f"{len(full_release.boxes):,} boxes" in text
     assert full_release.snapshot["snapshot_id"] in text
+    parent = {"name": "demo", "version": "0.9.0", "digest": ""}
+    assert "Since demo 0.9.0: `reports/diff-from-0.9.0.json`" in changelog(
+        replace(full_release, parent=parent)
+    )
+    assert "Since" not in text
     assert "Given from outside" in changelog(replace(full_release, snapshot={}))

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import json
+
 import pytest
 import yaml
 
 from dataset_builder.exporters.huggingface import dataset_card, write_huggingface
 from dataset_builder.official.imported import import_official
 from dataset_builder.release import read_release
+from dataset_builder.verify import verify_release
 
 PAPERS = ("README.md", "CITATION.cff", "CHANGELOG.md", "croissant.json", "SHA256SUMS")
 
@@ -69,9 +72,22 @@ def test_a_stated_licence_stands_in_both_releases(publish, tmp_path):
         assert read_release(out / name).licence == "CC-BY-4.0"
 
 
-def test_the_folder_for_the_hub_is_the_release_but_for_the_sums(imported, tmp_path):
+def test_the_repaired_release_names_the_faithful_one_as_its_parent(imported):
+    faithful, repaired = (read_release(imported / name) for name in ("faithful", "repaired"))
+    assert repaired.parent == {
+        "name": "GroundingYouTube", "version": "1.0.0", "digest": faithful.digest,
+    }  # fmt: skip
+    assert verify_release(imported / "repaired", parent=imported / "faithful").is_ok
+    described = json.loads((imported / "repaired/croissant.json").read_text())
+    names = {file["name"] for file in described["distribution"]}
+    assert "reports/diff-from-1.0.0.json" in names
+    assert "`reports/diff-from-1.0.0.json`" in (imported / "repaired/CHANGELOG.md").read_text()
+
+
+def test_the_folder_for_the_hub_is_the_release_but_for_what_lists_its_files(imported, tmp_path):
     (tmp_path / "hub").mkdir()
     write_huggingface(read_release(imported / "repaired"), tmp_path / "hub")
+    (tmp_path / "hub/croissant.json").unlink()
     for path in (tmp_path / "hub").rglob("*.*"):
         ours = imported / "repaired" / path.relative_to(tmp_path / "hub")
         assert path.read_bytes() == ours.read_bytes(), path
