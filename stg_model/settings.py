@@ -261,7 +261,8 @@ class InferenceSettings:
     """Action scores are averaged over this many seconds (odd); 1 leaves them alone."""
     heatmap_from: Literal["rollout", "global_patches", "global_shares", "product"] = "global_shares"
     """The heat map: the paper's attention roll-out, each patch's own global similarity, each
-    patch's share in its frame's global score, or roll-out times similarity."""
+    patch's share in its frame's global score (tiny backbone with a linear projection; elsewhere
+    the roll-out), or roll-out times similarity."""
     rollout: Literal["released", "residual"] = "released"
     """The product of attentions behind `rollout`: the released code's, or Abnar and Zuidema's
     (2020), in which a layer with a residual also hands on what it got."""

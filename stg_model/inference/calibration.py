@@ -27,8 +27,9 @@ from stg_model.inference.grounding import (
     pools_of,
     score_video,
 )
+from stg_model.inference.heatmaps import heat_source
 from stg_model.inference.predicting import videos_of
-from stg_model.settings import InferenceSettings
+from stg_model.settings import InferenceSettings, Settings
 from stg_model.training.checkpoint import Checkpoint
 from stg_model.training.learn import threshold_sources
 
@@ -193,11 +194,13 @@ def _pointing_by_source(
     pools: Mapping[str, Sequence[Action]],
     boxes: Mapping[str, Mapping[tuple[int, str], Box]],
 ) -> dict[str, float] | None:
-    """Return pointing accuracy, given the action, for each source of heat maps."""
+    """Return pointing accuracy, given the action, for each source of heat maps.
+
+    `rollout_residual` is the roll-out that the settings may choose in place of the released one.
+    """
     accuracy: dict[str, float] = {}
     settings = checkpoint.settings
-    for source in get_args(get_type_hints(InferenceSettings)["heatmap_from"]):
-        inference = replace(settings.inference, heatmap_from=source)
+    for name, inference in sources_of(settings).items():
         other = replace(checkpoint, settings=replace(settings, inference=inference))
         hits = []
         for video in videos:
@@ -206,8 +209,23 @@ def _pointing_by_source(
             places = places_at(scores, keys, None)
             hits += [box.contains(p.point) for p, box in zip(places, truth, strict=True)]
         if hits:
-            accuracy[source] = float(np.mean(hits))
+            accuracy[name] = float(np.mean(hits))
     return accuracy or None
+
+
+def sources_of(settings: Settings) -> dict[str, InferenceSettings]:
+    """Return the settings of each way to a heat map that the model has, by name."""
+    found: dict[str, InferenceSettings] = {}
+    for source in get_args(get_type_hints(InferenceSettings)["heatmap_from"]):
+        inference = replace(settings.inference, heatmap_from=source)
+        if heat_source(replace(settings, inference=inference)) != source:
+            continue
+        if source == "rollout":
+            found["rollout"] = replace(inference, rollout="released")
+            found["rollout_residual"] = replace(inference, rollout="residual")
+        else:
+            found[source] = inference
+    return found
 
 
 def _boxed(

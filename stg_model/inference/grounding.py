@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import scipy.ndimage
@@ -19,7 +19,14 @@ from dataset_builder.domain import Action
 from dataset_builder.predictions import PointPrediction, SecondPrediction, System
 from dataset_builder.release import Release
 from stg_model.features.store import VideoFeatures
-from stg_model.inference.heatmaps import Place, enlarged, heatmaps, place_of, stretched
+from stg_model.inference.heatmaps import (
+    Place,
+    enlarged,
+    heat_source,
+    heatmaps,
+    place_of,
+    stretched,
+)
 from stg_model.network.global_branch import cosines
 from stg_model.training.checkpoint import Checkpoint
 
@@ -91,7 +98,8 @@ def score_video(
         model.global_branch.frames(tokens.frames_FC), model.global_branch.words(heard.sentences_JC)
     ).numpy()
     similarity_FJ = smoothed(similarity_FJ, settings.inference.smoothing_s)
-    heat_JFGG = heatmaps(model, tokens, heard, settings.inference) if with_heat else no_heat()
+    inference = replace(settings.inference, heatmap_from=heat_source(settings))
+    heat_JFGG = heatmaps(model, tokens, heard, inference) if with_heat else no_heat()
     return VideoScores(video.video_id, known, similarity_FJ, heat_JFGG, unheard, video.n_past)
 
 

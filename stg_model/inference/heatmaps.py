@@ -8,19 +8,22 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Literal, cast
 
 import numpy as np
 import scipy.ndimage
 import torch
 import torch.nn.functional as F  # noqa: N812
-from torch import Tensor
+from torch import Tensor, nn
 
 from dataset_builder.geometry import Box, Point
 from stg_model.network.global_branch import cosines
 from stg_model.network.model import GroundingModel
-from stg_model.network.rollout import rollout
+from stg_model.network.rollout import residual_rollout, rollout
 from stg_model.network.tokens import FrameTokens, TextTokens
-from stg_model.settings import InferenceSettings
+from stg_model.settings import InferenceSettings, Settings
+
+HeatSource = Literal["rollout", "global_patches", "global_shares", "product"]
 
 MAP_SIDE = 112
 """Heat maps are enlarged to this many rows and columns before points and boxes are read."""
@@ -50,6 +53,20 @@ def heatmaps(
         return _share_maps(model, tokens, heard, settings)
     by_rollout = stretched(_rollout_maps(model, tokens, heard, settings))
     return by_rollout * stretched(_patch_maps(model, tokens, heard))
+
+
+def heat_source(settings: Settings) -> HeatSource:
+    """Return what heat maps come from: `global_shares` are defined for the tiny backbone alone.
+
+    Its frame is the maximum over its patches, and its projection linear; elsewhere the paper's
+    `rollout` takes their place.
+    """
+    source = settings.inference.heatmap_from
+    is_linear_maximum = (settings.features.backbone, settings.network.projection) == (
+        "tiny",
+        "linear",
+    )
+    return source if is_linear_maximum or source != "global_shares" else "rollout"
 
 
 def stretched(maps_XGG: Tensor) -> Tensor:
@@ -115,7 +132,7 @@ def _share_maps(
     softmax in units of the frame's own spread, for what they have above its average patch.
     """
     texts_JD = F.normalize(model.global_branch.words(heard.sentences_JC), dim=-1)
-    weights_JC = texts_JD @ model.global_branch.frame_projection.weight
+    weights_JC = texts_JD @ cast(nn.Linear, model.global_branch.frame_projection).weight
     patches_FRC = tokens.patches_FNPC.flatten(1, 2)
     spread_F11 = patches_FRC.std((1, 2), keepdim=True).clamp(min=1e-6)
     credit_FRC = torch.softmax(patches_FRC / spread_F11, dim=1)
@@ -142,7 +159,14 @@ def _rollout_maps(
     mask_IT = (torch.arange(n_windows * window) < n_frames).reshape(n_windows, window)
     out = model.local_branch(cells_ITNC, mask_IT, heard.words_JKC, heard.mask_JK)
     region_mask_IR = mask_IT.repeat_interleave(n_cells, dim=1)
-    heat_IJR = rollout(out.second_IJRK, out.self_IJKK, out.first_IJKR, region_mask_IR[:, None])
+    attentions = out.second_IJRK, out.self_IJKK, out.first_IJKR, region_mask_IR[:, None]
+    if settings.rollout == "residual":
+        network = model.network
+        two_crossings = network.attention_order.count("cross") == 2
+        second_residual = network.second_cross_residual and two_crossings
+        heat_IJR = residual_rollout(*attentions, heard.mask_JK, second_residual=second_residual)
+    else:
+        heat_IJR = rollout(*attentions)
     heat_JFN = heat_IJR.transpose(0, 1).reshape(len(heard.mask_JK), -1, n_cells)[:, :n_frames]
     n_patches = tokens.patches_FNPC.shape[-2]
     return fine_grid(heat_JFN[..., None].expand(*heat_JFN.shape, n_patches))

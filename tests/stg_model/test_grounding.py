@@ -290,7 +290,9 @@ def test_calibration_fills_both_thresholds_and_reports_what_it_saw(video):
     assert figures["release"] == "val 1.0.0 (eeeeeeeeeeee)"
     assert (figures["n_seconds"], figures["n_boxes"]) == (21, 2)
     assert 0 <= figures["auc"] <= 1
-    assert set(figures["pointing"]) == {"rollout", "global_patches", "global_shares", "product"}
+    assert set(figures["pointing"]) == {
+        "rollout", "rollout_residual", "global_patches", "global_shares", "product",
+    }  # fmt: skip
 
 
 def test_calibration_leaves_seconds_past_the_end_alone(video):
