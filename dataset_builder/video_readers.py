@@ -31,6 +31,9 @@ without bound. At 1280x720, blocks of 16 frames cost 450-640 MB and of 4 frames 
 CLOCK_TOLERANCE_S = 0.002
 """Matroska's clock ticks in milliseconds, and decord rounds to 32-bit floats."""
 
+DECODER_THREADS = 4
+"""Of PyAV; each holds a few decoded frames."""
+
 AGREES = "decord agrees with the packets"
 
 
@@ -107,7 +110,11 @@ def read_nearest(
     except DecordUnfitError as error:
         reason = str(error)
     damage = Damage(survey)
-    delivered = hand_over(read_with_pyav(survey, times_s, size, damage))
+    delivered = hand_over(read_with_pyav(survey, times_s, size, damage, DECODER_THREADS))
+    if damage.first:
+        # Threads tell of damage some packets late; one thread tells at which packet it is.
+        damage = Damage(survey)
+        delivered = hand_over(read_with_pyav(survey, times_s, size, damage))
     return Reading("pyav", reason, delivered, damage.first)
 
 
@@ -160,9 +167,16 @@ class Damage:
 
 
 def read_with_pyav(
-    survey: Survey, times_s: Sequence[float], size: tuple[int, int] | None, damage: Damage
+    survey: Survey,
+    times_s: Sequence[float],
+    size: tuple[int, int] | None,
+    damage: Damage,
+    n_threads: int = 1,
 ) -> Iterator[Shown]:
-    """Yield what `read_nearest` promises from one sequential pass of PyAV, filling in `damage`."""
+    """Yield what `read_nearest` promises from one sequential pass of PyAV, filling in `damage`.
+
+    With more than one thread `damage` says only whether there is any.
+    """
     inside = [i for i, time_s in enumerate(times_s) if _is_inside(survey, time_s)]
     pending = sorted(inside, key=lambda i: times_s[i], reverse=True)
     width_height = size or (survey.width, survey.height)
@@ -173,7 +187,7 @@ def read_with_pyav(
         if not damage.covers(times_s[position], chosen[0]):
             yield Shown(position, chosen[0], _upright(chosen[1], survey, width_height))
 
-    for now in _decoded(survey, damage):
+    for now in _decoded(survey, damage, n_threads):
         while pending and (wanted_s := times_s[pending[-1]]) <= now[0]:
             is_before = before is not None and wanted_s - before[0] <= now[0] - wanted_s
             yield from shown(before if before is not None and is_before else now)
@@ -184,10 +198,15 @@ def read_with_pyav(
         yield from shown(before)
 
 
-def _decoded(survey: Survey, damage: Damage) -> Iterator[tuple[float, av.VideoFrame]]:
+def _decoded(
+    survey: Survey, damage: Damage, n_threads: int
+) -> Iterator[tuple[float, av.VideoFrame]]:
     last_pts = survey.origin_pts - 1
     with open_container(survey.path) as container:
-        for packet in container.demux(container.streams.best("video")):
+        stream = container.streams.best("video")
+        stream.thread_count = n_threads
+        stream.thread_type = "AUTO" if n_threads > 1 else "NONE"
+        for packet in container.demux(stream):
             for frame in damage.decode(packet):
                 if frame.pts is None or frame.pts < last_pts:
                     raise VideoError(
