@@ -13,7 +13,11 @@ Callers who only want "did it work" catch `DatasetError`.
 
 
 class DatasetError(Exception):
-    """Base of every error that this package raises on purpose."""
+    """Base of every error that this package raises on purpose; its message is one line."""
+
+    def __str__(self) -> str:
+        """Return the message, also where a library or a file put line breaks into it."""
+        return one_line(super().__str__())
 
 
 class GeometryError(DatasetError):
@@ -34,3 +38,13 @@ class OutputError(DatasetError):
 
 class WorkersError(DatasetError):
     """Processes or a cluster broke down over the work that they should do."""
+
+
+def one_line(text: str) -> str:
+    r"""Return a text on one line, its control characters as codes.
+
+    >>> one_line("bad\n  page\x00 header\n")
+    'bad page\\x00 header'
+    """
+    words = " ".join(text.split())
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in words)

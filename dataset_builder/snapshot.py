@@ -173,6 +173,8 @@ def read_snapshot(path: Path) -> Snapshot:
     if problems:
         raise InputError(f"{path}: {problems[0]} ({len(problems)} such); take the snapshot again")
     manifest = read_manifest(path, FORMAT, FORMAT_VERSION)
+    if not isinstance(manifest.get("snapshot_id"), str):
+        raise InputError(f"{path / 'manifest.json'}: has no 'snapshot_id'; take the snapshot again")
     videos, actions, clips = read_subject_tables(path)
     frames = tuple(
         FrameRow(**row) for row in tables.iterate_rows(path / "data/frames.parquet", FRAMES)

@@ -259,12 +259,18 @@ def read_sums_digest(folder: Path) -> str:
 
 
 def check_sums(folder: Path) -> list[str]:
-    """Return one line for each file that is missing, changed or not listed; empty when all hold."""
+    """Return one line for each file that is missing, changed or not listed; empty when all hold.
+
+    The list itself must stand as it was written, whole lines in order: its digest names the folder.
+    """
     read_sums_digest(folder)
     problems: list[str] = []
     listed: set[str] = set()
-    text = (folder / SUMS_NAME).read_text(encoding="utf-8", errors="replace")
-    for line in text.splitlines():
+    text = (folder / SUMS_NAME).read_bytes().decode(errors="replace")
+    *lines, rest = text.split("\n")
+    if rest or lines != sorted(set(lines), key=lambda line: line[66:]):
+        problems.append(f"{SUMS_NAME}: is not as it was written; was it cut or edited?")
+    for line in lines:
         digest, _, name = line.partition("  ")
         listed.add(name)
         path = folder / name

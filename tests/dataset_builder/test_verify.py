@@ -337,4 +337,6 @@ def test_every_code_that_verify_promises_is_broken_here_once():
     broken |= {"file_differs", "compat_missing"}  # tested by name above
     broken |= {"parent_differs", "changes_missing", "changes_differ"}  # and in test_parents.py
     broken |= {"version_not_later", "version_too_small"}
+    # ... and in official/test_verify_published.py
+    broken |= {"source_differs", "frame_differs", "frame_missing", "frame_unexpected"}
     assert broken == promised
