@@ -3,32 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from dataset_builder import console
-from stg_model.commands.options import FEATURES, PATH, SETTINGS_CHANGES, SETTINGS_FILE
+from stg_model.commands.options import (
+    FEATURES,
+    PATH,
+    SETTINGS_CHANGES,
+    SETTINGS_FILE,
+    backbone_options,
+)
 
-
-@click.command(name="extract-features")
-@click.argument("videos", type=PATH)
-@click.argument("out", type=PATH)
-@SETTINGS_FILE
-@SETTINGS_CHANGES
-def extract_features(
-    *, videos: Path, out: Path, config: Path | None, changes: tuple[str, ...]
-) -> None:
-    """Save what the model reads of each video in the folder VIDEOS; run again to go on."""
-    from dataset_builder import frames
-    from stg_model.config import load_settings
-    from stg_model.features import store
-    from stg_model.features.encoders import encoder_for
-
-    settings = load_settings(config, changes)
-    files = frames.find_videos(videos)
-    extracted = store.extract_features(files, out, encoder_for(settings))
-    n_videos = sum(1 for _ in console.progress(extracted, "features", total=len(files)))
-    click.echo(f"{n_videos} of {len(files)} videos in {out}")
+if TYPE_CHECKING:
+    from stg_model.features.paths import BackbonePaths
 
 
 @click.command()
@@ -48,6 +36,7 @@ def extract_features(
 @SETTINGS_FILE
 @SETTINGS_CHANGES
 @FEATURES
+@backbone_options
 @click.option("--force", is_flag=True, help="Start afresh in a folder that holds a run.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON line.")
 def train(
@@ -59,6 +48,7 @@ def train(
     config: Path | None,
     changes: tuple[str, ...],
     features: Path | None,
+    paths: BackbonePaths,
     force: bool,
     as_json: bool,
 ) -> None:
@@ -73,7 +63,7 @@ def train(
 
     settings = load_settings(config, changes)
     store = features or out / "features"
-    checkpoint = learn(out, videos, transcripts, settings, store, force=force)
+    checkpoint = learn(out, videos, transcripts, settings, store, paths=paths, force=force)
     if validation:
         checkpoint = calibrate_on(checkpoint, validation, store)
     checkpoint = finish(out, checkpoint)
@@ -86,7 +76,4 @@ def train(
         click.echo(f"  {name:<21} {value}")
 
 
-COMMANDS = (
-    extract_features,
-    train,
-)
+COMMANDS = (train,)

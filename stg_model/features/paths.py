@@ -21,5 +21,10 @@ class BackbonePaths:
     vocabulary: Path | None = None
     text_weights: Path | None = None
 
+    def absolute(self) -> BackbonePaths:
+        """Return the same files for processes that stand in other folders."""
+        given = (self.weights, self.vocabulary, self.text_weights)
+        return BackbonePaths(*(path and path.absolute() for path in given))
+
 
 NO_PATHS = BackbonePaths()

@@ -1,8 +1,9 @@
 """What is read from videos, saved once: one safetensors file per video, made only when missing.
 
-A file holds `values`, one entry for each whole second, as the encoder reads them. Its header holds
-the encoder's digest and the source's SHA-256, so that a file is made again exactly when one of them
-changed (R17).
+A file holds `values`, one entry for each whole second, as the encoder reads them (frozen backbones:
+tokens in 16 bits). Its header holds the encoder's digest (settings and weights) and the source's
+SHA-256, so that a file is made again exactly when one of them changed (R17); and, for people, the
+backbone, its weights' digest and the times.
 
 A frame may lie a moment after the video's end (`OUTSIDE_TOLERANCE_S`), so seconds that begin there
 are read too. They serve points of such frames alone.
@@ -76,21 +77,39 @@ def extract_features(
     """
     n_read = 0
     for video_id, path in videos.items():
-        source_sha256 = tables.sha256_file(path)
-        file = store and store / f"{video_id}.safetensors"
-        features = load_features(file, encoder, source_sha256) if file else None
-        if features is None:
-            try:
-                features = read_features(path, video_id, encoder, source_sha256)
-            except VideoError as error:
-                logger.warning("left out: %s", error)
-                continue
-            if file:
-                save_features(file, features, encoder)
+        try:
+            features = stored_or_read(path, video_id, store, encoder)
+        except VideoError as error:
+            logger.warning("left out: %s", error)
+            continue
         n_read += 1
         yield features
     if videos and not n_read:
         raise InputError(f"none of the {len(videos)} videos could be read; see the warnings above")
+
+
+def stored_or_read(
+    path: Path, video_id: str, store: Path | None, encoder: Encoder
+) -> VideoFeatures:
+    """Return a video's features, from the store where it holds them, else from the video.
+
+    Raises:
+        VideoError: they must be read, and the video cannot be opened or decoded.
+    """
+    source_sha256 = tables.sha256_file(path)
+    if store is None:
+        return read_features(path, video_id, encoder, source_sha256)
+    file = stored_file(store, video_id)
+    features = load_features(file, encoder, source_sha256)
+    if features is None:
+        features = read_features(path, video_id, encoder, source_sha256)
+        save_features(file, features, encoder)
+    return features
+
+
+def stored_file(store: Path, video_id: str) -> Path:
+    """Return where the store keeps a video."""
+    return store / f"{video_id}.safetensors"
 
 
 def save_features(file: Path, features: VideoFeatures, encoder: Encoder) -> None:
@@ -100,7 +119,10 @@ def save_features(file: Path, features: VideoFeatures, encoder: Encoder) -> None
         "video_id": features.video_id,
         "source_sha256": features.source_sha256,
         "backbone": encoder.backbone,
+        "weights_digest": encoder.describe().get("weights_digest", ""),
         "encoder_digest": encoder.digest,
+        "first_s": "0",
+        "step_s": "1",
         "n_past": str(features.n_past),
     }
     with tables.replaced_file(file) as temporary:

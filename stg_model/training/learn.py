@@ -20,6 +20,7 @@ from dataset_builder.console import progress
 from dataset_builder.errors import InputError, OutputError
 from stg_model.features.encoder import Encoder
 from stg_model.features.encoders import encoder_for
+from stg_model.features.paths import NO_PATHS, BackbonePaths
 from stg_model.features.store import extract_features
 from stg_model.settings import InferenceSettings, Settings
 from stg_model.training.checkpoint import (
@@ -81,6 +82,7 @@ def learn(
     features: Path,
     *,
     only: Path | None = None,
+    paths: BackbonePaths = NO_PATHS,
     force: bool = False,
     processes: Processes = ALONE,
 ) -> Checkpoint:
@@ -94,6 +96,7 @@ def learn(
         settings: all settings.
         features: see `Sources`.
         only: see `Sources`.
+        paths: files of the frozen backbone that the settings name.
         force: start afresh in a folder that holds a finished or unfinished run.
         processes: those that train together; all give the same arguments.
 
@@ -106,9 +109,13 @@ def learn(
         prepare_folder(folder, force=force)
     processes.wait()
     sources = Sources(videos, transcripts, features, only)
-    encoder = encoder_for(settings)
+    encoder = encoder_for(settings, paths)
     narrated = narrated_videos(folder, sources, encoder, settings, processes)
-    encoder = encoder.listen(s.text for video in narrated for s in video.sentences)
+    if not processes.leads:  # the leading process encodes the sentences, the others read them
+        processes.wait()
+    encoder = encoder.listen((s.text for video in narrated for s in video.sentences), features)
+    if processes.leads:
+        processes.wait()
     model = train(folder, narrated, encoder, settings, processes)
     trained_on = {
         **sources.describe(narrated),

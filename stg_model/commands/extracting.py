@@ -1,0 +1,104 @@
+"""The command that reads videos with a backbone once, for all that comes after."""
+
+from __future__ import annotations
+
+import functools
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from dataset_builder.commands.options import PROCESSES, SCHEDULER, SHARD
+from stg_model.commands.options import PATH, SETTINGS_CHANGES, SETTINGS_FILE, backbone_options
+
+if TYPE_CHECKING:
+    from dataset_builder.errors import VideoError
+    from stg_model.features.encoder import Encoder
+    from stg_model.features.paths import BackbonePaths
+    from stg_model.settings import Settings
+
+
+@click.command("extract-features")
+@click.argument("videos", type=PATH)
+@click.argument("out", type=PATH)
+@SETTINGS_FILE
+@SETTINGS_CHANGES
+@backbone_options
+@PROCESSES
+@SCHEDULER
+@SHARD
+@click.pass_context
+def extract_features(
+    ctx: click.Context,
+    *,
+    videos: Path,
+    out: Path,
+    config: Path | None,
+    changes: tuple[str, ...],
+    paths: BackbonePaths,
+    processes: int,
+    scheduler: str,
+    shard: slice,
+) -> None:
+    """Save what the model reads of each video in the folder VIDEOS, one file each in OUT.
+
+    Run again it goes on. A video that cannot be read is reported, and the rest goes on; the exit
+    code is then 1. The workers of a cluster must see all files under the same names.
+    """
+    from dataset_builder.cluster import Workers, map_items
+    from dataset_builder.console import echo
+    from dataset_builder.frames import find_videos
+    from stg_model.config import load_settings
+    from stg_model.features.encoders import encoder_for
+    from stg_model.features.estimate import estimated
+    from stg_model.features.store import stored_file
+
+    workers = Workers(processes, scheduler)
+    settings = load_settings(config, changes)
+    if scheduler:
+        videos, out, paths = videos.absolute(), out.absolute(), paths.absolute()
+    todo = sorted(find_videos(videos).items())[shard]
+    missing = {name: path for name, path in todo if not stored_file(out, name).exists()}
+    estimate = estimated(missing, encoder_for(settings, paths)) if missing else None
+    if estimate:
+        echo(estimate.text(processes), err=True)
+    work = functools.partial(_extract, settings=settings, paths=paths, out=out, processes=processes)
+    n_refused = 0
+    for _, problem in map_items(work, todo, workers, what="videos"):
+        if problem is not None:
+            echo(f"Error: {problem}", err=True)
+            n_refused += 1
+    click.echo(f"{len(todo) - n_refused} of {len(todo)} videos in {out}")
+    if n_refused:
+        ctx.exit(1)
+
+
+def _extract(
+    video: tuple[str, Path], *, settings: Settings, paths: BackbonePaths, out: Path, processes: int
+) -> VideoError | None:
+    """Extract one video, or return why it cannot be read."""
+    from dataset_builder.errors import VideoError
+    from stg_model.features.store import stored_or_read
+
+    video_id, path = video
+    try:
+        stored_or_read(path, video_id, out, _encoder(settings, paths, processes))
+    except VideoError as error:
+        return error
+    return None
+
+
+@functools.cache
+def _encoder(settings: Settings, paths: BackbonePaths, processes: int) -> Encoder:
+    """Return the encoder, loaded once in each worker; workers on one machine share its cores."""
+    import torch
+
+    from stg_model.features.encoders import encoder_for
+
+    if processes > 1:
+        torch.set_num_threads(max(1, (os.cpu_count() or 1) // processes))
+    return encoder_for(settings, paths)
+
+
+COMMANDS = (extract_features,)
