@@ -259,6 +259,9 @@ class InferenceSettings:
     """Seconds whose regions share one attention roll-out."""
     smoothing_s: int = 1
     """Action scores are averaged over this many seconds (odd); 1 leaves them alone."""
+    similarity_from: Literal["global", "local"] = "global"
+    """What says when: each second's cosine in the global space (paper), or the local score of the
+    second alone, for a model without a trained global branch (CoMMA)."""
     heatmap_from: Literal["rollout", "global_patches", "global_shares", "product"] = "global_shares"
     """The heat map: the paper's attention roll-out, each patch's own global similarity, each
     patch's share in its frame's global score (tiny backbone with a linear projection; elsewhere

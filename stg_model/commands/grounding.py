@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from stg_model.commands.options import FEATURES, PATH, refuse_existing
+from stg_model.commands.options import FEATURES, PATH, backbone_options, refuse_existing
 
 if TYPE_CHECKING:
+    from stg_model.features.paths import BackbonePaths
     from stg_model.training.checkpoint import Checkpoint
 
 
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     help="Change how the model is read; may be repeated.",
 )
 @FEATURES
+@backbone_options
 @click.option("--force", is_flag=True, help="Overwrite the output.")
 def ground(
     *,
@@ -57,6 +59,7 @@ def ground(
     heatmaps: bool,
     changes: tuple[str, ...],
     features: Path | None,
+    paths: BackbonePaths,
     force: bool,
 ) -> None:
     """Say when and where actions happen: in one VIDEO, or in a release's videos."""
@@ -64,8 +67,8 @@ def ground(
         raise click.UsageError(f"two videos, {one_video} and {video}; give one")
     film = one_video or video
     if film and actions and not (videos or release or heatmaps or pool == "all"):
-        given = checkpoint, film, actions
-        _ground_one(given, out, output, changes, draw=draw, force=force)
+        model = checkpoint, paths, changes
+        _ground_one(model, film, actions, out=out, output=output, draw=draw, force=force)
         return
     if not (videos and release and output) or film or actions or out or draw:
         raise click.UsageError(
@@ -79,7 +82,7 @@ def ground(
     if heatmaps:
         refuse_existing(heatmaps_file(output), force=force)
     n_seconds, n_points = ground_release(
-        _checkpoint(checkpoint, changes),
+        _checkpoint(checkpoint, paths, changes),
         videos,
         read_release(release),
         output,
@@ -91,29 +94,29 @@ def ground(
 
 
 def _ground_one(
-    given: tuple[Path, Path, str],
+    model: tuple[Path, BackbonePaths, tuple[str, ...]],
+    video: Path,
+    phrases: str,
+    *,
     out: Path | None,
     output: Path | None,
-    changes: tuple[str, ...],
-    *,
     draw: bool,
     force: bool,
 ) -> None:
-    """Ground one video: `given` are the checkpoint's folder, the video and its actions."""
+    """Ground one video; `model` is what `_checkpoint` takes."""
     from stg_model.inference.one_video import PREDICTIONS_NAME, ground_into, ground_video
     from stg_model.inference.predicting import actions_from
 
-    folder, video, phrases = given
     actions = actions_from(phrases)
     if output and not (out or draw):
         refuse_existing(output, force=force)
-        n_seconds, n_points = ground_video(_checkpoint(folder, changes), video, actions, output)
+        n_seconds, n_points = ground_video(_checkpoint(*model), video, actions, output)
         click.echo(f"{n_seconds} seconds, {n_points} points in {output}")
         return
     if out is None or output:
         raise click.UsageError("give --out (a folder) or --output (a file); --draw goes with --out")
     refuse_existing(out / PREDICTIONS_NAME, force=force)
-    found = ground_into(_checkpoint(folder, changes), video, actions, out, draw=draw)
+    found = ground_into(_checkpoint(*model), video, actions, out, draw=draw)
     click.echo(
         f"{found.n_seconds} seconds, {found.n_segments} segments, {found.n_points} points in {out}"
     )
@@ -121,12 +124,12 @@ def _ground_one(
         click.echo(f"  {path}")
 
 
-def _checkpoint(folder: Path, changes: tuple[str, ...]) -> Checkpoint:
+def _checkpoint(folder: Path, paths: BackbonePaths, changes: tuple[str, ...]) -> Checkpoint:
     """Load a checkpoint, with changes to how it is read."""
     from stg_model.inference.rereading import reread
     from stg_model.training.checkpoint import load_checkpoint
 
-    return reread(load_checkpoint(folder), changes)
+    return reread(load_checkpoint(folder, paths), changes)
 
 
 @click.command()
@@ -160,6 +163,7 @@ def draw(
 )
 @click.option("--output", type=PATH, required=True, help="Prelabels file to write.")
 @FEATURES
+@backbone_options
 @click.option("--force", is_flag=True, help="Overwrite the output.")
 def prelabel(
     *,
@@ -168,6 +172,7 @@ def prelabel(
     clips: Path,
     output: Path,
     features: Path | None,
+    paths: BackbonePaths,
     force: bool,
 ) -> None:
     """Suggest a centre for each frame of some clips, for annot-server import-prelabels."""
@@ -175,7 +180,9 @@ def prelabel(
     from stg_model.training.checkpoint import load_checkpoint
 
     refuse_existing(output, force=force)
-    n_frames = prelabelling.prelabel(load_checkpoint(checkpoint), videos, clips, output, features)
+    n_frames = prelabelling.prelabel(
+        load_checkpoint(checkpoint, paths), videos, clips, output, features
+    )
     click.echo(f"{n_frames} frames in {output}")
 
 

@@ -28,6 +28,9 @@ from stg_model.inference.heatmaps import (
     stretched,
 )
 from stg_model.network.global_branch import cosines
+from stg_model.network.model import GroundingModel
+from stg_model.network.tokens import FrameTokens, TextTokens
+from stg_model.settings import InferenceSettings
 from stg_model.training.checkpoint import Checkpoint
 
 logger = logging.getLogger(__name__)
@@ -42,10 +45,10 @@ LOWEST_COSINE = -1.0
 class VideoScores:
     """What the model says of one video.
 
-    `similarity_FJ` is the cosine of each second with each action, `heat_JFGG` the heat of each
-    action in each second, on any scale (empty where none was asked for); `actions` holds the pool
-    without those whose words are all unknown, which are `unheard`. The last `n_past` seconds begin
-    after the video's end.
+    `similarity_FJ` is the cosine of each second with each action (or its local score), `heat_JFGG`
+    the heat of each action in each second, on any scale (empty where none was asked for); `actions`
+    holds the pool without those whose words are all unknown, which are `unheard`. The last `n_past`
+    seconds begin after the video's end.
     """
 
     video_id: str
@@ -90,17 +93,34 @@ def score_video(
     if with_heat:
         warn_of_unheard(checkpoint, video.video_id, asked)
     tokens = model.visual(encoder.inputs(video.values))
+    if encoder.backbone != "tiny":  # a frozen backbone's patches are no finer places of a region
+        tokens = replace(tokens, patches_FNPC=tokens.cells_FNC[..., None, :])
     if not known:
         none = np.zeros((len(video.values), 0))
         return VideoScores(video.video_id, (), none, no_heat(), unheard, video.n_past)
     heard = model.textual(encoder.texts([action.description for action in known]))
-    similarity_FJ = cosines(
-        model.global_branch.frames(tokens.frames_FC), model.global_branch.words(heard.sentences_JC)
-    ).numpy()
+    similarity_FJ = _similarity(model, tokens, heard, settings.inference)
     similarity_FJ = smoothed(similarity_FJ, settings.inference.smoothing_s)
     inference = replace(settings.inference, heatmap_from=heat_source(settings))
     heat_JFGG = heatmaps(model, tokens, heard, inference) if with_heat else no_heat()
     return VideoScores(video.video_id, known, similarity_FJ, heat_JFGG, unheard, video.n_past)
+
+
+def _similarity(
+    model: GroundingModel, tokens: FrameTokens, heard: TextTokens, settings: InferenceSettings
+) -> np.ndarray:
+    """Return how similar each second is to each action, (F, J)."""
+    if settings.similarity_from == "local":
+        alone_FT = torch.ones(len(tokens.cells_FNC), 1, dtype=torch.bool)
+        scores_FJ: np.ndarray = model.local_branch.scores(
+            tokens.cells_FNC[:, None], alone_FT, heard.words_JKC, heard.mask_JK
+        ).numpy()
+        return scores_FJ
+    frames_FD = model.global_branch.frames(tokens.frames_FC)
+    cosines_FJ: np.ndarray = cosines(
+        frames_FD, model.global_branch.words(heard.sentences_JC)
+    ).numpy()
+    return cosines_FJ
 
 
 def warn_of_unheard(checkpoint: Checkpoint, video_id: str, actions: Iterable[Action]) -> None:
@@ -142,7 +162,8 @@ def second_predictions(
     similarity_FJ = scores.similarity_FJ[: max(scores.n_seconds, n_seconds)]
     best_F = similarity_FJ.max(axis=1, initial=LOWEST_COSINE)
     tau = otsu(best_F) if background_threshold is None else background_threshold
-    lowest = {action.action_id: LOWEST_COSINE for action in scores.unheard}
+    below_all = min(LOWEST_COSINE, float(similarity_FJ.min(initial=LOWEST_COSINE)))
+    lowest = {action.action_id: below_all for action in scores.unheard}
     predictions = []
     for second, row_J in enumerate(similarity_FJ):
         is_action = scores.actions and best_F[second] >= tau

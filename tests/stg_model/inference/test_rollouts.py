@@ -121,3 +121,22 @@ def test_validation_compares_both_roll_outs_and_the_global_patches():
     assert found["rollout"].rollout == "released"
     assert found["rollout_residual"].rollout == "residual"
     assert found["global_patches"].heatmap_from == "global_patches"
+
+
+def test_without_a_global_branch_the_second_alone_is_scored_by_the_local_one(
+    checkpoint_of, film, tmp_path
+):
+    checkpoint = checkpoint_of("inference.similarity_from=local")
+    features = read_features(film(tmp_path / "v.mp4", 3), "v", checkpoint.encoder)
+    pool = (Action("cut-carrot", "cut carrot"), Action("stir-soup", "stir soup"))
+    found = score_video(checkpoint, features, pool).similarity_FJ
+    model, encoder = checkpoint.model, checkpoint.encoder
+    with torch.no_grad():
+        heard = model.textual(encoder.texts(["stir soup"]))
+        tokens = model.visual(encoder.inputs(features.values))
+        second = tokens.cells_FNC[1][None, None]
+        alone = torch.ones(1, 1, dtype=torch.bool)
+        (score,) = model.local_branch(second, alone, heard.words_JKC, heard.mask_JK).scores_IJ[0]
+    assert found[1, 1] == pytest.approx(float(score), abs=1e-5)
+    other = score_video(checkpoint_of(), features, pool).similarity_FJ
+    assert not (abs(found - other) < 1e-3).all()
