@@ -10,6 +10,7 @@ import hashlib
 import pickle
 import re
 import struct
+import tarfile
 import warnings
 import zipfile
 from collections.abc import Mapping
@@ -26,6 +27,7 @@ from stg_model.features.torchscript import archive_tensors, is_torchscript
 
 BAD_CONTENT = (
     ArithmeticError,
+    AssertionError,
     AttributeError,
     EOFError,
     ImportError,
@@ -89,6 +91,8 @@ def read_content(path: Path, expected: str) -> Any:
             return safetensors.torch.load_file(path)
         if head[:2] == b"PK" and is_torchscript(path):
             return archive_tensors(path)
+        if tarfile.is_tarfile(path):  # torch would unpack its oldest format to the disk
+            refuse(path, "is a tar archive: unpack it first", expected)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # of pickles in another protocol
             return torch.load(path, map_location="cpu", weights_only=True)
