@@ -100,6 +100,7 @@ def render(
         actions=action_rows(release, places, draws),
         people=people(release),
         frame_sets=frames,
+        has_points=bool(release.answers) or any(frame.mean for frame in release.frames),
         tubes=tubes,
         gallery=gallery,
         findings=_findings(outcome),

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from dataset_builder.official.files import RawFile, read_folder
+from dataset_builder.official.reported import report_official
 
 BATCH_A = "pumpkin_youtube_annotation_full_agg_subset"
 BATCH_B = "pumpkin_youtube_FPS_21k_annotation_full_agg_p"
@@ -231,3 +232,10 @@ def official_folder() -> Path:
 def official_files(official_folder) -> dict[str, RawFile]:
     """Return the real files, read."""
     return read_folder(official_folder)
+
+
+@pytest.fixture(scope="session")
+def official_report(official_folder, tmp_path_factory) -> tuple[dict[str, Any], Path]:
+    """Return the figures of the real files, and the folder of the pages on them."""
+    out = tmp_path_factory.mktemp("official") / "pages"
+    return report_official(official_folder, out), out

@@ -14,7 +14,6 @@ from dataset_builder.official.imported import (
     import_official,
     read_imported,
 )
-from dataset_builder.official.layouts import FILES
 from dataset_builder.official.repair_table import REPAIRS, REPAIRS_OPTIONAL
 from dataset_builder.official.repaired import repaired_release
 from dataset_builder.release import read_release, write_release
@@ -103,16 +102,6 @@ def test_the_files_come_out_as_they_went_in(publish, imported, tmp_path):
     names = export_official(imported, tmp_path / "again")
     assert len(names) == 14
     assert content(tmp_path / "again") == content(publish(name="source"))
-
-
-def test_the_real_files_come_out_byte_for_byte(official_folder, tmp_path):
-    import_official(official_folder, tmp_path / "out")
-    done = run("export", tmp_path / "out", tmp_path / "again", "--format", "grounding-youtube")
-    assert done.exit_code == 0
-    found = content(tmp_path / "again")
-    assert len(found) == len(FILES) == 14
-    for name, data in found.items():
-        assert data == (official_folder / name).read_bytes(), name
 
 
 def test_an_imported_folder_is_exported_in_no_other_format(imported, tmp_path):

@@ -6,7 +6,6 @@ import json
 import re
 import shutil
 from dataclasses import replace
-from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
@@ -22,38 +21,9 @@ from dataset_builder.report.figures import figures
 from dataset_builder.report.page import render
 from dataset_builder.report.places import frame_places
 from dataset_builder.verify import Finding, Verification, verify_release
+from tests.dataset_builder.report.tags import Tags
 
 EVIL = "<script>alert('x')</script>\"'&"
-
-
-class Tags(HTMLParser):
-    """Ids, references, and tags that stay open."""
-
-    VOID = ("meta", "wbr", "input")
-
-    def __init__(self, page):
-        super().__init__()
-        self.ids, self.references, self.addresses, self.open = [], set(), set(), []
-        self.feed(page)
-
-    def handle_starttag(self, tag, attrs):
-        self.note(dict(attrs))
-        if tag not in self.VOID:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag, attrs):
-        self.note(dict(attrs))
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag
-
-    def note(self, attrs):
-        if "id" in attrs:
-            self.ids.append(attrs["id"])
-        href = attrs.get("href", "")
-        (self.references if href.startswith("#") else self.addresses).add(href[:5])
-        if href.startswith("#"):
-            self.references.add(href[1:])
 
 
 @pytest.fixture(scope="module")
