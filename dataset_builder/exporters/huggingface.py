@@ -1,7 +1,8 @@
 """The README of a release: a Hugging Face dataset card with a short datasheet.
 
 The YAML block names one configuration a table, so `load_dataset(folder, "boxes")` works offline;
-`boxes` is what it loads where none is named. The text is a function of the release alone.
+`boxes` is what it loads where none is named. A table without rows has no configuration, since
+`datasets` cannot load one. The text is a function of the release alone.
 `write_huggingface` writes a whole folder for the Hub, also of releases that have no card yet.
 """
 
@@ -73,6 +74,8 @@ def _front_matter(release: Release) -> str:
     size = next((name for limit, name in _SIZES if len(release.frames) < limit), "1M<n<10M")
     lines += ["size_categories:", f"- {size}", "configs:"]
     for table in _TABLES:
+        if not getattr(release, table):
+            continue
         lines.append(f"- config_name: {table}")
         if table == DEFAULT_TABLE:
             lines.append("  default: true")
@@ -81,7 +84,10 @@ def _front_matter(release: Release) -> str:
 
 
 def _what(release: Release) -> str:
-    table_lines = "\n".join(f"- `data/{name}.parquet`: {text}." for name, text in _TABLES.items())
+    table_lines = "\n".join(
+        f"- `data/{name}.parquet`: {text}{'' if getattr(release, name) else '; empty here'}."
+        for name, text in _TABLES.items()
+    )
     return f"""# {release.name} {release.version}
 
 Where in a video frame does a named action happen? Each row is about one action in one video, on one
