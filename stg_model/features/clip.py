@@ -160,10 +160,10 @@ def text_tokens(
     Returns:
         Frozen tokens `(J, K, C)`, K at least 1, and each end mark's, `(J, C)`; on the CPU.
     """
-    model, ids = weights.model, words.ids(phrases, weights.context)
     if not phrases:
         none = torch.zeros(0, weights.dim)
         return Texts(none[:, None], torch.zeros(0, 1, dtype=torch.bool), none)
+    model, ids = weights.model, words.ids(phrases, weights.context)
     hidden = model.text_model(input_ids=ids.ids_JL.to(model.device)).last_hidden_state
     tokens_JLC = model.text_projection(hidden).cpu()
     n_kept = max(1, min(n_words, int(ids.end_J.max()) - 1))
