@@ -225,10 +225,9 @@ def read_release(path: Path) -> Release:
         more = f" (and {len(problems) - 1} more)" if problems[1:] else ""
         raise InputError(f"{path}: {problems[0]}{more}; get it anew, or look with verify")
     release = read_unchecked(path)
-    clips = {clip.clip_id for clip in release.clips}
-    for what, clip_id in _clips_named(release):
-        if clip_id not in clips:
-            raise InputError(f"{path}: {what} names clip {clip_id!r}, which is not in its clips")
+    nowhere = row_that_points_nowhere(release)
+    if nowhere:
+        raise InputError(f"{path}: {nowhere}")
     return release
 
 
@@ -286,6 +285,15 @@ def _refuse_older(path: Path) -> None:
             f"{path / 'manifest.json'}: a release of format version {version}; this program reads "
             f"version {FORMAT_VERSION}: build it anew from its snapshot, or use the program of then"
         )
+
+
+def row_that_points_nowhere(release: Release) -> str:
+    """Return the first row whose clip is not there, in words; "" where there is none."""
+    clips = {clip.clip_id for clip in release.clips}
+    for what, clip_id in _clips_named(release):
+        if clip_id not in clips:
+            return f"{what} names clip {clip_id!r}, which is not in its clips"
+    return ""
 
 
 def _clips_named(release: Release) -> Iterator[tuple[str, str]]:

@@ -147,11 +147,7 @@ def write_snapshot(
         ordered = sorted(answers, key=lambda a: (a.clip_id, a.second, a.annotator_id))
         tables.write_rows(folder / "data/frames.parquet", FRAMES, map(frame_row, in_order))
         tables.write_rows(folder / "data/answers.parquet", ANSWERS, map(answer_row, ordered))
-        counts |= {
-            "frames": len(in_order),
-            "answers": len(ordered),
-            "clicks": sum(a.point is not None for a in ordered),
-        }
+        counts |= {"frames": len(in_order)} | _answer_counts(ordered)
         manifest = {
             "format": FORMAT,
             "format_version": FORMAT_VERSION,
@@ -167,7 +163,7 @@ def read_snapshot(path: Path) -> Snapshot:
 
     Raises:
         InputError: a file is missing or changed, the format is unknown, a row points nowhere or
-            stands twice, or a click lies outside the frame.
+            stands twice, a click lies outside the frame, or the manifest counts other rows.
     """
     problems = tables.check_sums(path)
     if problems:
@@ -190,6 +186,9 @@ def read_snapshot(path: Path) -> Snapshot:
     for answer in answers:
         if (answer.clip_id, answer.second) not in known_frames:
             raise InputError(f"{path}: answer on unknown frame {answer.clip_id}/{answer.second}")
+    rows = {"videos": videos, "actions": actions, "clips": clips, "frames": frames}
+    counts = {name: len(table) for name, table in rows.items()} | _answer_counts(answers)
+    _check_counts(path, manifest, counts)
     return Snapshot(
         snapshot_id=manifest["snapshot_id"],
         digest=tables.read_sums_digest(path),
@@ -213,6 +212,22 @@ def read_manifest(path: Path, expected_format: str, version: int) -> Mapping[str
             f"found {found[0]} version {found[1]}"
         )
     return manifest
+
+
+def _answer_counts(answers: Sequence[AnswerRow]) -> dict[str, int]:
+    clicks = sum(answer.point is not None for answer in answers)
+    return {"answers": len(answers), "clicks": clicks}
+
+
+def _check_counts(path: Path, manifest: Mapping[str, Any], counts: Mapping[str, int]) -> None:
+    stated = manifest.get("counts")
+    for name, count in counts.items():
+        told = stated.get(name) if isinstance(stated, Mapping) else None
+        if told != count:
+            raise InputError(
+                f"{path / 'manifest.json'}: counts {told} {name}, the tables hold {count}; take "
+                "the snapshot again"
+            )
 
 
 def write_subject_tables(

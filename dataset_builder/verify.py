@@ -2,8 +2,8 @@
 
 Each difference is one finding with a code, so that a script can count them:
 
-    the folder     file_differs unreadable counts_differ content_differs settings_unreadable
-                   derivation_differs
+    the folder     file_differs file_unexpected unreadable counts_differ content_differs
+                   settings_unreadable derivation_differs
     the parent     parent_differs version_not_later version_too_small changes_missing
                    changes_differ
     splits         video_in_two_splits split_differs
@@ -15,7 +15,7 @@ Each difference is one finding with a code, so that a script can count them:
                    kept_differs reason_differs box_differs box_missing box_unexpected rule_differs
                    beside_differs annotator_differs
     from boxes     tube_differs tube_missing tube_unexpected
-    from tables    compat_differs compat_missing
+    from tables    compat_differs compat_missing text_differs text_missing
     from files     source_differs frame_differs frame_missing frame_unexpected and likewise video_,
                    action_, clip_, box_
 
@@ -43,6 +43,7 @@ from dataset_builder.verify_folder import (
     count_findings,
     file_findings,
     parent_findings,
+    text_findings,
 )
 from dataset_builder.verify_official import is_official, official_findings
 from dataset_builder.verify_references import reference_findings, split_findings
@@ -116,6 +117,7 @@ def verify_release(
         not_checked.append("left_out: what a release leaves out is not in it")
     findings += _tubes(release)
     findings += compat_findings(path, release)
+    findings += text_findings(path, release, not_checked)
     return Verification(release, tuple(findings), tuple(not_checked))
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import json
+import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -11,10 +13,22 @@ from dataset_builder import tables
 from dataset_builder.changes import compare_releases, read_content
 from dataset_builder.changes_report import parent_link, report_of, report_path
 from dataset_builder.errors import InputError
+from dataset_builder.exporters import croissant
+from dataset_builder.exporters.citation import write_papers
 from dataset_builder.exporters.grounding_youtube import FOLDER, grounding_youtube_files
+from dataset_builder.exporters.huggingface import write_card
 from dataset_builder.findings import Finding
-from dataset_builder.release import Release, counts_of, table_contents
+from dataset_builder.release import (
+    TABLES,
+    Release,
+    counts_of,
+    row_that_points_nowhere,
+    table_contents,
+)
 from dataset_builder.version_steps import STEPS, stated_step, step_text, version_step
+
+README = "README.md"
+_MADE_WITH = f"grounding-circle {importlib.metadata.version('grounding-circle')}"
 
 
 def file_findings(path: Path) -> Iterator[Finding]:
@@ -93,6 +107,48 @@ def _change_findings(path: Path, parent: Path, report: Path, where: str) -> Iter
         yield Finding("version_too_small", "manifest.json", step_text(changes, step))
     if report.read_bytes() != tables.canonical_json(report_of(changes)).encode():
         yield Finding("changes_differ", where, "the two releases give other content")
+
+
+def text_findings(path: Path, release: Release, not_checked: list[str]) -> Iterator[Finding]:
+    """Yield each text that the tables would give otherwise, and each file that no release has.
+
+    A release of tables only has no texts at all.
+    """
+    if row_that_points_nowhere(release):
+        not_checked.append("README.md and its like: a row of the tables points nowhere")
+        return
+    with tempfile.TemporaryDirectory() as temporary:
+        write_card(release, Path(temporary) / README)
+        write_papers(release, Path(temporary))
+        texts = {file.name: file.read_bytes() for file in Path(temporary).iterdir()}
+    yield from _unexpected_files(path, release, texts)
+    if not any((path / name).is_file() for name in (*texts, croissant.FILE)):
+        return
+    if release.made_with != _MADE_WITH:
+        names = ", ".join(sorted({*texts, croissant.FILE}))
+        not_checked.append(f"{names}: {release.made_with!r} wrote them, this is {_MADE_WITH!r}")
+        return
+    texts[croissant.FILE] = tables.canonical_json(croissant.croissant(release, path)).encode()
+    for name, expected in sorted(texts.items()):
+        if not (path / name).is_file():
+            yield Finding("text_missing", name, "the file is not there, others of its kind are")
+        elif (path / name).read_bytes() != expected:
+            yield Finding("text_differs", name, "the tables and the manifest give other content")
+
+
+def _unexpected_files(
+    path: Path, release: Release, texts: Mapping[str, bytes]
+) -> Iterator[Finding]:
+    known = {"manifest.json", tables.SUMS_NAME, croissant.FILE, *texts}
+    known |= {f"data/{name}.parquet" for name in TABLES}
+    known |= {f"{FOLDER}/{name}" for name in grounding_youtube_files(release)}
+    if release.parent:
+        report = report_path(path, release.parent["version"])
+        known.add(report.relative_to(path).as_posix())
+    for file in sorted(path.rglob("*")):
+        name = file.relative_to(path).as_posix()
+        if not file.is_dir() and name not in known:
+            yield Finding("file_unexpected", name, "no release has a file of this name")
 
 
 def compat_findings(path: Path, release: Release) -> Iterator[Finding]:

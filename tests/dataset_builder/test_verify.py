@@ -240,14 +240,14 @@ def test_a_box_on_a_frame_that_should_have_none_is_found(folder):
 def test_answers_that_no_box_is_derived_from_are_not_denied(folder):
     change_file(folder, "manifest.json", lambda t: t.replace(': "clicks"', ': "none"'))
     outcome = verify_release(folder)
-    assert [f.code for f in outcome.findings] == ["derivation_differs"]
+    assert {f.code for f in outcome.findings} == {"derivation_differs", "text_differs"}
     assert not any("there are no clicks" in text for text in outcome.not_checked)
 
 
 def test_a_missing_export_is_found(folder):
     (folder / COMPAT / "seg.json").unlink()
     tables.write_sums(folder)
-    assert codes(folder) == {"compat_missing"}
+    assert codes(folder) == {"compat_missing", "text_differs"}
 
 
 def test_a_list_of_sums_that_is_no_text_is_found(folder):
@@ -255,8 +255,12 @@ def test_a_list_of_sums_that_is_no_text_is_found(folder):
     assert codes(folder) == {"file_differs"}
 
 
-@pytest.mark.parametrize("change", ["altered", "removed", "added"])
-def test_a_file_that_the_sums_do_not_cover_is_found(folder, change):
+@pytest.mark.parametrize("sums", ["as they were", "written anew"])
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [("altered", "text_differs"), ("removed", "text_missing"), ("added", "file_unexpected")],
+)
+def test_a_file_that_the_sums_do_not_cover_is_found(folder, change, code, sums):
     readme = folder / "README.md"
     if change == "altered":
         readme.write_text("other text")
@@ -264,7 +268,19 @@ def test_a_file_that_the_sums_do_not_cover_is_found(folder, change):
         readme.unlink()
     else:
         (folder / "extra.txt").write_text("more")
-    assert codes(folder) == {"file_differs"}
+    (file,) = {f.where for f in verify_release(folder).findings} - {"croissant.json"}
+    assert file == ("extra.txt" if change == "added" else "README.md")
+    if sums == "written anew":
+        tables.write_sums(folder)
+    assert code in codes(folder)
+    assert ("file_differs" in codes(folder)) == (sums == "as they were")
+
+
+def test_texts_of_another_version_of_the_program_are_not_compared(folder):
+    change_file(folder, "manifest.json", lambda t: re.sub('grounding-circle [^"]*', "older", t))
+    outcome = verify_release(folder)
+    assert outcome.is_ok
+    assert any("'older' wrote them" in text for text in outcome.not_checked)
 
 
 def test_a_damaged_table_is_reported_and_not_raised(folder):
@@ -335,6 +351,7 @@ def test_every_code_that_verify_promises_is_broken_here_once():
     promised = set(re.findall(r"\b[a-z]+(?:_[a-z]+)+\b|\bunreadable\b", table))
     broken = {code for *_, code in (*FALSIFIED, *EDITED)}
     broken |= {"file_differs", "compat_missing"}  # tested by name above
+    broken |= {"file_unexpected", "text_missing", "text_differs"}
     broken |= {"parent_differs", "changes_missing", "changes_differ"}  # and in test_parents.py
     broken |= {"version_not_later", "version_too_small"}
     # ... and in official/test_verify_published.py
