@@ -23,6 +23,7 @@ from dataset_builder.changes_report import (
     report_of,
     report_path,
 )
+from dataset_builder.cluster import HERE, Workers
 from dataset_builder.domain import Clip
 from dataset_builder.errors import InputError
 from dataset_builder.exporters.croissant import write_croissant
@@ -46,6 +47,7 @@ def build_release(
     version: str,
     settings: BuildSettings | None = None,
     licence: str = "",
+    workers: Workers = HERE,
 ) -> Release:
     """Return the release of a snapshot; the order of its rows does not matter.
 
@@ -55,6 +57,7 @@ def build_release(
         version: `major.minor.patch`.
         settings: how to fuse; the defaults are the paper's.
         licence: licence of the data, empty where nobody has stated one.
+        workers: who computes the heatmaps; they change no byte.
 
     Raises:
         InputError: the name or version cannot be, or a video stands in two splits.
@@ -68,7 +71,7 @@ def build_release(
     counted = _counted(snapshot, clips, settings)
     n_left_out = len(snapshot.answers) - len(counted)
     answers = _renamed(counted, snapshot.digest)
-    fusion = fuse(snapshot.frames, answers_by_frame(answers), settings)
+    fusion = fuse(snapshot.frames, answers_by_frame(answers), settings, workers)
     keyed = [((f.consensus.clip_id, f.consensus.second), f) for f in fusion.frames]
     boxes = {key: frame.box for key, frame in keyed if frame.box is not None}
     return Release(
@@ -174,5 +177,9 @@ def _renamed(answers: list[AnswerRow], snapshot_digest: str) -> tuple[AnswerRow,
         annotator_id: release_pseudonym(snapshot_digest, annotator_id)
         for annotator_id in {answer.annotator_id for answer in answers}
     }
-    renamed = [replace(answer, annotator_id=names[answer.annotator_id]) for answer in answers]
-    return tuple(sorted(renamed, key=lambda a: (a.clip_id, a.second, a.annotator_id)))
+    renamed = [
+        AnswerRow(a.clip_id, a.second, names[a.annotator_id], a.point, a.ms_taken, a.prelabel_shown)
+        for a in answers
+    ]
+    renamed.sort(key=lambda a: (a.clip_id, a.second, a.annotator_id))
+    return tuple(renamed)

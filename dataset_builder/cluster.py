@@ -62,6 +62,9 @@ class Workers:
             raise InputError("--processes and --scheduler exclude each other; give one of them")
 
 
+HERE = Workers()
+
+
 def map_items(
     function: Callable[[T], R],
     items: Iterable[T],

@@ -33,8 +33,9 @@ class Point:
             )
 
     def rounded(self) -> Point:
-        """Return the point rounded to `COORDINATE_DECIMALS`."""
-        return Point(round(self.x, COORDINATE_DECIMALS), round(self.y, COORDINATE_DECIMALS))
+        """Return the point rounded to `COORDINATE_DECIMALS`; itself where it is so already."""
+        x, y = round(self.x, COORDINATE_DECIMALS), round(self.y, COORDINATE_DECIMALS)
+        return self if (x, y) == (self.x, self.y) else Point(x, y)
 
 
 @dataclass(frozen=True, slots=True)

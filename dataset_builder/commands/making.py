@@ -15,7 +15,8 @@ from dataset_builder import tables
 from dataset_builder.build import build_release, write_built_release
 from dataset_builder.changes import read_content
 from dataset_builder.changes_report import check_later, report_path
-from dataset_builder.commands.options import FOLDER, NEW
+from dataset_builder.cluster import Workers
+from dataset_builder.commands.options import FOLDER, NEW, PROCESSES, SCHEDULER
 from dataset_builder.release import Release, counts_of, funnel
 from dataset_builder.settings import parse_settings
 from dataset_builder.snapshot import read_snapshot
@@ -32,6 +33,8 @@ from dataset_builder.verify import Verification, verify_release
 @click.option(
     "--set", "assignments", multiple=True, metavar="NAME=VALUE", help="A build setting; repeatable."
 )
+@PROCESSES
+@SCHEDULER
 @click.option("--force", is_flag=True, help="Replace OUT where it exists.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def build(
@@ -43,16 +46,27 @@ def build(
     parent: Path | None,
     licence: str,
     assignments: Sequence[str],
+    processes: int,
+    scheduler: str,
     force: bool,
     as_json: bool,
 ) -> None:
-    """Build a release folder OUT from a SNAPSHOT folder."""
+    """Build a release folder OUT from a SNAPSHOT folder.
+
+    Neither --processes nor --scheduler changes a byte of it; they share out the heatmaps.
+    """
+    workers = Workers(processes, scheduler)
     settings = parse_settings(assignments)
     before = read_content(parent) if parent else None
     if before:
         check_later(before, version)
     release = build_release(
-        read_snapshot(snapshot), name=name, version=version, settings=settings, licence=licence
+        read_snapshot(snapshot),
+        name=name,
+        version=version,
+        settings=settings,
+        licence=licence,
+        workers=workers,
     )
     digest = write_built_release(out, release, parent=before, force=force)
     manifest = tables.read_json(out / "manifest.json")

@@ -11,11 +11,13 @@ before they are kept (R20), so that reading a release and deriving it anew gives
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from dataset_builder.cluster import HERE, Workers, map_items
 from dataset_builder.fusion.agreement import agreement_labels, agreement_numbers
 from dataset_builder.fusion.answer_table import AnswerTable, answer_table, clicks_of, diagonals
 from dataset_builder.fusion.boxes import robust_box, union_box
@@ -34,6 +36,10 @@ PROBABLY_NOT_VISIBLE = "probably_not_visible"
 TOO_FEW_CLICKS = "too_few_clicks"
 STUDENT_T = "student_t"
 GEOMETRIC_MEDIAN = "geometric_median"
+
+BLOCK_FRAMES = 2_016
+"""Frames whose heatmaps are one work item, some tenths of a second; the same for any workers, so
+that numbers do not depend on them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +67,7 @@ def fuse(
     frames: Sequence[FrameRow],
     answers: Mapping[tuple[str, int], Sequence[AnswerRow]],
     settings: BuildSettings,
+    workers: Workers = HERE,
 ) -> Fusion:
     """Fuse the answers of a project's frames.
 
@@ -68,6 +75,7 @@ def fuse(
         frames: the frames, in any order.
         answers: counted answers by `(clip_id, second)`; a frame may be missing.
         settings: see there.
+        workers: who computes the heatmaps; they change no number.
 
     Returns:
         Neither the order of frames or answers nor the ids of annotators change a number.
@@ -80,12 +88,7 @@ def fuse(
     labels, n_agreeing = agreement_labels(clicks_of(table))
     clicks = [[a.point.rounded() for a in mine if a.point] for mine in given]
     described = [
-        replace(
-            _counted(frame, len(mine), places),
-            p_visible=None if math.isnan(probability) else _rounded(probability),
-            agreement=label,
-            n_agreeing=n,
-        )
+        _counted(frame, len(mine), places, probability, (label, n))
         for frame, mine, places, probability, label, n in zip(
             ordered,
             given,
@@ -101,10 +104,10 @@ def fuse(
         annotators = _annotators(table, seen, fit)
         scales = known_scales(annotators)
         weights = [heatmap_weights(mine, scales) for mine in given]
-        fused = _robust(described, clicks, weights, fit, settings)
+        fused = _robust(described, clicks, weights, fit, settings, workers=workers)
     else:
         annotators = _annotators(table, seen, None)
-        fused = _paper(described, clicks, settings)
+        fused = _paper(described, clicks, settings, workers=workers)
     place_of = {index: place for place, index in enumerate(order)}
     return Fusion(
         tuple(fused[place_of[index]] for index in range(len(frames))),
@@ -128,8 +131,14 @@ def heatmap_weights(answers: Sequence[AnswerRow], scales: Mapping[str, float]) -
     return [1 / scales.get(a.annotator_id, 1.0) ** 2 for a in answers if a.point]
 
 
-def _counted(frame: FrameRow, n_answers: int, clicks: Sequence[Point]) -> Consensus:
-    """Return what a frame's own answers say in any mode."""
+def _counted(
+    frame: FrameRow,
+    n_answers: int,
+    clicks: Sequence[Point],
+    p_visible: float,
+    agreement: tuple[str, int],
+) -> Consensus:
+    """Return what a frame's answers say in any mode; NaN is no `p_visible`."""
     return Consensus(
         clip_id=frame.clip_id,
         second=frame.second,
@@ -146,13 +155,20 @@ def _counted(frame: FrameRow, n_answers: int, clicks: Sequence[Point]) -> Consen
         kept=False,
         reason="",
         n_not_visible=n_answers - len(clicks),
+        p_visible=None if math.isnan(p_visible) else _rounded(p_visible),
+        agreement=agreement[0],
+        n_agreeing=agreement[1],
     )
 
 
 def _paper(
-    frames: Sequence[Consensus], clicks: Sequence[Sequence[Point]], settings: BuildSettings
+    frames: Sequence[Consensus],
+    clicks: Sequence[Sequence[Point]],
+    settings: BuildSettings,
+    *,
+    workers: Workers,
 ) -> list[FusedFrame]:
-    found = _peaks(frames, clicks, settings, [settings.sigma] * len(frames), None)
+    found = _peaks(frames, clicks, settings, [settings.sigma] * len(frames), None, workers=workers)
     fused = []
     for frame, mine, peak in zip(frames, clicks, found, strict=True):
         reason = _reason(frame, settings)
@@ -167,41 +183,64 @@ def _robust(
     weights: Sequence[Sequence[float]],
     fit: StudentT,
     settings: BuildSettings,
+    *,
+    workers: Workers,
 ) -> list[FusedFrame]:
-    placed = [
-        _with_point(frame, fit, index) if frame.n_clicks else frame
-        for index, frame in enumerate(frames)
-    ]
+    placed = _points(frames, fit)
     sigmas = [
-        adaptive_sigma(frame.scale or 0.0, settings.sigma_floor, settings.sigma_cap)
-        for frame in placed
+        adaptive_sigma(scale or 0.0, settings.sigma_floor, settings.sigma_cap)
+        for _, _, scale in placed
     ]
-    found = _peaks(placed, clicks, settings, sigmas, weights)
+    found = _peaks(frames, clicks, settings, sigmas, weights, workers=workers)
     fused = []
-    for frame, mine, peak in zip(placed, clicks, found, strict=True):
+    for frame, mine, peak, (point, rule, scale) in zip(frames, clicks, found, placed, strict=True):
         reason = _reason(frame, settings)
         box = paper_box = None
         if len(mine) >= settings.min_clicks:
             paper_box = union_box(mine, settings.margin_x, settings.margin_y)
-        if not reason and frame.robust and frame.scale:
+        if not reason and point and scale:
             size = (frame.width, frame.height)
-            box = robust_box(mine, frame.robust, frame.scale, size, settings.robust_margin)
-        consensus = replace(frame, peak=peak, kept=not reason, reason=reason)
+            box = robust_box(mine, point, scale, size, settings.robust_margin)
+        consensus = replace(
+            frame,
+            peak=peak,
+            kept=not reason,
+            reason=reason,
+            robust=point,
+            robust_rule=rule,
+            scale=scale,
+        )
         fused.append(FusedFrame(consensus, box, paper_box))
     return fused
 
 
-def _with_point(frame: Consensus, fit: StudentT, index: int) -> Consensus:
-    """Return the frame with its robust point as fractions, and its scale."""
-    to_diagonals = diagonals([(frame.width, frame.height)])[0]
-    x, y = (fit.points_f2[index] / to_diagonals).tolist()
-    return replace(
-        frame,
-        # Rounding in the last place can lead a hair outside, where every click lies at the edge.
-        robust=Point(min(max(x, 0.0), 1.0), min(max(y, 0.0), 1.0)).rounded(),
-        robust_rule=GEOMETRIC_MEDIAN if fit.is_fallback_f[index] else STUDENT_T,
-        scale=_rounded(float(fit.scales_f[index])),
-    )
+def _points(
+    frames: Sequence[Consensus], fit: StudentT
+) -> list[tuple[Point | None, str, float | None]]:
+    """Return each frame's robust point as fractions, the rule that made it, and its scale."""
+    fractions = fit.points_f2 / diagonals([(frame.width, frame.height) for frame in frames])
+    columns = (fractions.tolist(), fit.is_fallback_f.tolist(), fit.scales_f.tolist())
+    return [
+        (
+            # Rounding in the last place can lead a hair outside, where every click is at the edge.
+            Point(min(max(x, 0.0), 1.0), min(max(y, 0.0), 1.0)).rounded(),
+            GEOMETRIC_MEDIAN if is_fallback else STUDENT_T,
+            _rounded(scale),
+        )
+        if frame.n_clicks
+        else (None, "", None)
+        for frame, (x, y), is_fallback, scale in zip(frames, *columns, strict=True)
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class _Block:
+    """Frames with clicks whose peaks are found together, by any worker."""
+
+    clicks: Sequence[Sequence[Point]]
+    sizes: Sequence[tuple[int, int]]
+    sigmas: Sequence[float]
+    weights: Sequence[Sequence[float]] | None
 
 
 def _peaks(
@@ -210,18 +249,30 @@ def _peaks(
     settings: BuildSettings,
     sigmas: Sequence[float],
     weights: Sequence[Sequence[float]] | None,
+    *,
+    workers: Workers,
 ) -> list[Point | None]:
     """Return where each frame's heatmap is highest, None where nobody clicked."""
     clicked = [index for index, points in enumerate(clicks) if points]
-    found = peaks(
-        [clicks[index] for index in clicked],
-        [(frames[index].width, frames[index].height) for index in clicked],
-        grid=(settings.grid_rows, settings.grid_cols),
-        sigma=[sigmas[index] for index in clicked],
-        weights=None if weights is None else [weights[index] for index in clicked],
+    starts = range(0, len(clicked), BLOCK_FRAMES)
+    chosen = (clicked[start : start + BLOCK_FRAMES] for start in starts)
+    blocks = (
+        _Block(
+            [clicks[index] for index in mine],
+            [(frames[index].width, frames[index].height) for index in mine],
+            [sigmas[index] for index in mine],
+            None if weights is None else [weights[index] for index in mine],
+        )
+        for mine in chosen
     )
-    peak_of = dict(zip(clicked, found, strict=True))
+    work = functools.partial(_peaks_of_block, grid=(settings.grid_rows, settings.grid_cols))
+    done = map_items(work, blocks, workers, what="heatmaps", total=len(starts), in_order=True)
+    peak_of = dict(zip(clicked, (peak for _, found in done for peak in found), strict=True))
     return [peak_of.get(index) for index in range(len(frames))]
+
+
+def _peaks_of_block(block: _Block, grid: tuple[int, int]) -> list[Point]:
+    return peaks(block.clicks, block.sizes, grid=grid, sigma=block.sigmas, weights=block.weights)
 
 
 def _annotators(
