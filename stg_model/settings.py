@@ -131,15 +131,19 @@ class NetworkSettings:
     projection: Literal["linear", "gated"] = "linear"
     """Maps into the global space: y = Wx + b (paper), or y * sigmoid(Vy + c) (option of the
     released code)."""
+    global_start: Literal["random", "backbone"] = "random"
+    """Where these maps begin: at random (paper), or as a frozen backbone's own maps into its common
+    space: S3D's `fc` and `fc2`, for CLIP the identity; `dim` is then that space's."""
     form: Literal["cheap", "plain"] = "cheap"
     """How the local scores are computed; equal but for rounding, `plain` is the readable one."""
     local_memory_mb: int = 2000
     """Above this estimate of the local scores' memory, MB, videos are scored in groups and once
     more in the backward pass: a third more time for less memory (cheap form only)."""
     precision: Literal["float32", "bfloat16"] = "float32"
-    """Of the matrix products in training; bfloat16 pays on GPUs, few CPUs gain by it."""
+    """Of the matrix products in training; bfloat16 is for GPUs and for CPUs made for it."""
     compile: bool = False
-    """Let `torch.compile` fuse the cheap form: worth its minute on a GPU, not on a CPU."""
+    """Let `torch.compile` fuse the cheap form in training. A CPU spends more on compiling than a
+    short run wins (benchmarks/README.md)."""
 
 
 @dataclass(frozen=True, slots=True)

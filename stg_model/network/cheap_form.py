@@ -25,8 +25,10 @@ attention), D embedding, X the two pooled rows of a pair.
 
 from __future__ import annotations
 
+import functools
 import math
-from dataclasses import dataclass
+from collections.abc import Callable
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F  # noqa: N812
@@ -43,8 +45,7 @@ WORDS_MULTIPLE = 8
 """On a GPU the number of words is padded to a multiple of this: its fast kernels ask for it."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Videos:
+class _Videos(NamedTuple):
     """The side of the regions."""
 
     rows_IRD: Tensor
@@ -60,8 +61,7 @@ class _Videos:
         return _Videos(self.rows_IRD[group], self.keys_IRD[group], mask_IR, self.shares_IR[group])
 
 
-@dataclass(frozen=True, slots=True)
-class _SelfAttentions:
+class _SelfAttentions(NamedTuple):
     """Both self attentions with their maps multiplied out.
 
     Regions need one table a text. Words x look with `x @ query + query_bias` at words, and of a
@@ -75,8 +75,7 @@ class _SelfAttentions:
     value_bias_D: Tensor
 
 
-@dataclass(frozen=True, slots=True)
-class _Texts:
+class _Texts(NamedTuple):
     """The side of the words."""
 
     rows_JKD: Tensor
@@ -103,7 +102,7 @@ def cheap_form(
     parts = [
         _scored(videos.some(group), texts, settings, pairs.n_regions)
         for group in _groups(pairs, settings)
-    ]
+    ]  # not compiled: sizes differ from video to video at inference
     scores_IJ, first_IJKR, own_IJKK, second_IJRK = map(torch.cat, zip(*parts, strict=True))
     n_cut = pairs.word_mask_JK.shape[1] - texts.bias_JK.shape[1]
     return LocalOutput(
@@ -127,9 +126,10 @@ def cheap_scores(
     """
     videos, texts = _prepared(pairs, region_attention, word_attention, settings)
     groups = _groups(pairs, settings)
+    scored = _compiled() if settings.compile else _scored
 
     def scores_of(group: slice) -> Tensor:
-        return _scored(videos.some(group), texts, settings, pairs.n_regions)[0]
+        return scored(videos.some(group), texts, settings, pairs.n_regions)[0]
 
     if len(groups) == 1:
         return scores_of(groups[0])
@@ -155,14 +155,13 @@ def pair_bytes(n_regions: int, n_words: int, dim: int, item_bytes: int) -> int:
 
 
 def _groups(pairs: Pairs, settings: NetworkSettings) -> list[slice]:
-    """Cut the videos into groups that stay within the memory of the settings."""
-    (n_videos, n_regions, dim), (n_texts, n_words) = (
-        pairs.regions_IRD.shape,
-        pairs.word_mask_JK.shape,
-    )
-    of_pair = pair_bytes(n_regions, n_words, dim, pairs.regions_IRD.element_size())
-    size = max(1, int(settings.local_memory_mb * 1e6 / (of_pair * n_texts)))
-    return [slice(first, first + size) for first in range(0, max(1, n_videos), size)]
+    """Cut the videos into as few groups as stay within the memory of the settings."""
+    n_videos, n_regions, dim = pairs.regions_IRD.shape
+    n_texts, n_words = pairs.word_mask_JK.shape
+    of_video = n_texts * pair_bytes(n_regions, n_words, dim, pairs.regions_IRD.element_size())
+    most = max(1, int(settings.local_memory_mb * 1e6 / of_video))
+    size = math.ceil(n_videos / math.ceil(n_videos / most)) if n_videos else 1
+    return [slice(first, first + size) for first in range(0, n_videos or 1, size)]
 
 
 def _prepared(
@@ -226,6 +225,11 @@ def _multiplied_out(
         (out.weight @ value_DD).mT,
         F.linear(value_D, out.weight, out.bias),
     )
+
+
+@functools.cache
+def _compiled() -> Callable[..., tuple[Tensor, Tensor, Tensor, Tensor]]:
+    return torch.compile(_scored)
 
 
 def _scored(

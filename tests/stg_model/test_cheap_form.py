@@ -1,6 +1,7 @@
 """The cheap form of the local scores is the plain form: scores, gradients, attentions, padding."""
 
 import itertools
+import os
 from dataclasses import replace
 
 import pytest
@@ -182,3 +183,37 @@ def test_half_precision_stays_near(changes):
     got.float().sum().backward()
     assert float((got - want).detach().abs().max()) < 0.05  # cosines
     assert all(torch.isfinite(p.grad).all() for p in branch.parameters() if p.grad is not None)
+
+
+own_noise_of_the_compiler = pytest.mark.filterwarnings("ignore")
+
+
+def compiled_scores(monkeypatch, **options):
+    """Scores and gradients of compiled code, and those of the same code as it stands."""
+    branch, inputs = branch_of(self_attention_scope="clip"), random_inputs(8, (2, 3, 2, 4, 5))
+    want = scores_and_gradients(branch, inputs, "cheap")
+    compiled = torch.compile(cheap_form._scored, fullgraph=True, **options)
+    monkeypatch.setattr(cheap_form, "_compiled", lambda: compiled)
+    branch.settings = replace(branch.settings, compile=True)
+    return scores_and_gradients(branch, inputs, "cheap"), want
+
+
+@own_noise_of_the_compiler
+def test_the_part_that_costs_is_one_graph(monkeypatch):
+    """Nothing in it makes the compiler stop; what it makes of the graph is the next test's."""
+    (got_scores, got), (want_scores, want) = compiled_scores(monkeypatch, backend="eager")
+    assert_close(got_scores, want_scores, "scores")
+    for ours, theirs in zip(got, want, strict=True):
+        assert_close(ours, theirs, "gradient")
+
+
+@pytest.mark.skipif(
+    not os.environ.get("COMPILE"),
+    reason="compiling takes 12 CPU seconds and a C++ compiler; set COMPILE=1 to run this",
+)
+@own_noise_of_the_compiler
+def test_compiled_code_computes_the_same(monkeypatch):
+    (got_scores, got), (want_scores, want) = compiled_scores(monkeypatch)
+    assert_close(got_scores, want_scores, "scores")
+    for ours, theirs in zip(got, want, strict=True):
+        assert_close(ours, theirs, "gradient")
