@@ -55,13 +55,14 @@ class Sources:
 
     `videos` is a folder of files named by video_id, `transcripts` narration in any layout of
     `transcripts.reading`, `features` the store, filled where needed, `only` a list of the videos to
-    take (None: all).
+    take (None: all), `without` ids of videos that are left out whoever lists them.
     """
 
     videos: Path
     transcripts: Path
     features: Path
     only: Path | None = None
+    without: frozenset[str] = frozenset()
 
     def describe(self, videos: Sequence[NarratedVideo]) -> dict[str, Any]:
         """Return what a checkpoint says of them."""
@@ -111,11 +112,8 @@ def learn(
     sources = Sources(videos, transcripts, features, only)
     encoder = encoder_for(settings, paths)
     narrated = narrated_videos(folder, sources, encoder, settings, processes)
-    if not processes.leads:  # the leading process encodes the sentences, the others read them
-        processes.wait()
-    encoder = encoder.listen((s.text for video in narrated for s in video.sentences), features)
-    if processes.leads:
-        processes.wait()
+    with processes.in_turn():  # a frozen backbone's tokens of the sentences are stored
+        encoder = encoder.listen((s.text for video in narrated for s in video.sentences), features)
     model = train(folder, narrated, encoder, settings, processes)
     trained_on = {
         **sources.describe(narrated),
@@ -161,22 +159,20 @@ def narrated_videos(
     paired = pairs_of(frames.find_videos(sources.videos), found.videos, where)
     if sources.only:
         paired = listed(paired, sources.only)
+    paired = {v: pair for v, pair in paired.items() if v not in sources.without}
     if processes.leads:
         report_problems(found, folder / REFUSED_NAME)
-    else:
-        processes.wait()
     files = {video_id: path for video_id, (path, _) in paired.items()}
     memory = Memory(sources.features, encoder, settings.training.data_memory_mb)
-    extracted = extract_features(files, sources.features, encoder)
-    narrated = [
-        NarratedVideo(
-            video.video_id, video.source_sha256, memory.inputs(video), paired[video.video_id][1]
-        )
-        for video in progress(extracted, "features", total=len(files))
-    ]
+    with processes.in_turn():
+        extracted = extract_features(files, sources.features, encoder)
+        narrated = [
+            NarratedVideo(
+                video.video_id, video.source_sha256, memory.inputs(video), paired[video.video_id][1]
+            )
+            for video in progress(extracted, "features", total=len(files))
+        ]
     logger.info("%d of %d videos are held in memory", memory.n_held, len(narrated))
-    if processes.leads:
-        processes.wait()
     return narrated
 
 
@@ -242,12 +238,11 @@ def threshold_sources(settings: InferenceSettings) -> dict[str, str]:
     }
 
 
-def finish(folder: Path, checkpoint: Checkpoint) -> Checkpoint:
-    """Save the checkpoint and its model card, add its validation figures to the metrics."""
+def finish(folder: Path, checkpoint: Checkpoint, n_steps: int) -> Checkpoint:
+    """Save the checkpoint and its model card; its validation figures go to the metrics."""
     figures = checkpoint.trained_on.get("validation")
     if figures:
-        step = checkpoint.settings.training.steps
-        add_line(folder / METRICS_NAME, {"step": step, "validation": figures})
+        add_line(folder / METRICS_NAME, {"step": n_steps, "validation": figures})
     saved = save_checkpoint(folder, checkpoint)
     _write_lines(folder / CARD_NAME, model_card(saved).splitlines())
     (folder / RESUME_NAME).unlink(missing_ok=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterator, Mapping
 from dataclasses import fields
 from typing import Any
@@ -34,30 +35,46 @@ def _lines(checkpoint: Checkpoint) -> Iterator[str]:
     n_parameters = sum(p.numel() for p in checkpoint.model.parameters())
     yield "# Grounding model"
     yield ""
-    yield f"Checkpoint `{checkpoint.digest}`, {n_parameters:,} trained weights on the backbone"
-    yield f"*{checkpoint.encoder.title}*, which reads {checkpoint.encoder.input_size}."
+    yield _filled(
+        f"Checkpoint `{checkpoint.digest}`: {n_parameters:,} trained weights on the backbone "
+        f"*{checkpoint.encoder.title}*, which reads {checkpoint.encoder.input_size}."
+    )
     yield from ("", "## Use", "", _USE, "", "## Training data", "")
-    yield f"{data.get('n_videos', 'Unknown')} videos, {data.get('n_sentences', 'unknown')} narrated"
-    yield f"sentences; transcripts `{str(data.get('transcripts_sha256'))[:12]}`. The SHA-256 of"
-    yield "each video stands in `config.json`."
+    yield _filled(
+        f"{data.get('n_videos', '?')} videos with {data.get('n_sentences', '?')} narrated "
+        f"sentences (transcripts `{data.get('transcripts_sha256', '?'):.12}`). The SHA-256 of "
+        "each video stands in `config.json`."
+    )
     if release := data.get("release"):
         yield ""
-        yield f"Then clicks of the release {release['name']} {release['version']}"
-        yield f"(`{release['digest']}`): {release['n_clips']} clips of {release['n_videos']}"
-        yield f"videos, {release['n_clicked_frames']} clicked frames and"
-        yield f"{release['n_not_visible_frames']} frames in which the action was not visible. None"
-        yield f"of its validation or benchmark videos was read. It began from checkpoint `{data['started_from']}`."
+        yield _filled(
+            f"Then clicks of the release {release['name']} {release['version']} "
+            f"(`{release['digest']}`): {release['n_clips']} clips of {release['n_videos']} videos, "
+            f"{release['n_clicked_frames']} clicked frames and "
+            f"{release['n_not_visible_frames']} in which most did not see the action. None of its "
+            "validation or benchmark videos was read. It began from checkpoint "
+            f"`{data['started_from']}`."
+        )
     yield from ("", "## Thresholds", "", *_thresholds(settings, data.get("thresholds", {})))
     if validation := data.get("validation"):
         yield from ("", "## Validation", "", "| figure | value |", "|---|---|")
         yield from (f"| {name} | {value} |" for name, value in _flat(validation))
-    yield from ("", "## Settings", "", "All of them stand in `config.json`; these differ from the")
-    yield from ("defaults:", "", *(_changed(settings) or ["- none"]), "", "## Limits", "")
+    yield from (
+        "",
+        "## Settings",
+        "",
+        "All stand in `config.json`; these differ from the defaults:",
+    )
+    yield from ("", *(_changed(settings) or ["- none"]), "", "## Limits", "")
     learned = checkpoint.encoder.backbone == "tiny"
     yield _LIMITS.format(
         words="Other words are dropped." if learned else "The backbone knows more words than that.",
         sees=" (two pictures, a moment apart)" if learned else "",
     )
+
+
+def _filled(text: str) -> str:
+    return textwrap.fill(text, 100, break_long_words=False, break_on_hyphens=False)
 
 
 def _thresholds(settings: Settings, sources: Mapping[str, str]) -> Iterator[str]:

@@ -13,6 +13,7 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import torch
@@ -70,6 +71,15 @@ class Processes:
         for gradient, summed in zip(gradients, torch.split(flat, sizes), strict=True):
             gradient.copy_(summed.view_as(gradient))
 
+    @contextmanager
+    def in_turn(self) -> Iterator[None]:
+        """Let the leading process do this first, so that the others find the files it wrote."""
+        if not self.leads:
+            self.wait()
+        yield
+        if self.leads:
+            self.wait()
+
     def wait(self) -> None:
         """Wait until every process has come here."""
         if self.count > 1:
@@ -86,7 +96,12 @@ def joined(device: torch.device) -> Iterator[Processes]:
     if count == 1:
         yield ALONE
         return
-    torch.distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
+    if device.type == "cuda":
+        torch.cuda.set_device(device)
+    # The first may extract features for hours while the others wait.
+    torch.distributed.init_process_group(
+        "nccl" if device.type == "cuda" else "gloo", timeout=timedelta(days=2)
+    )
     try:
         yield Processes(torch.distributed.get_rank(), count)
     finally:
