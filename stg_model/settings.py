@@ -140,10 +140,9 @@ class NetworkSettings:
     """Above this estimate of the local scores' memory, MB, videos are scored in groups and once
     more in the backward pass: a third more time for less memory (cheap form only)."""
     precision: Literal["float32", "bfloat16"] = "float32"
-    """Of the matrix products in training; bfloat16 is for GPUs and for CPUs made for it."""
+    """Of the matrix products in training; bfloat16 pays on GPUs, few CPUs gain by it."""
     compile: bool = False
-    """Let `torch.compile` fuse the cheap form in training. A CPU spends more on compiling than a
-    short run wins (benchmarks/README.md)."""
+    """Let `torch.compile` fuse the cheap form: worth its minute on a GPU, not on a CPU."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -124,6 +124,14 @@ class ClipEncoder:
         """Return modules without weights."""
         return StoredFrames(), StoredTexts()
 
+    def heads(self) -> tuple[nn.Linear, nn.Linear]:
+        """Return the identity twice: tokens are in the common space already."""
+        identity = nn.Linear(self.token_dim, self.token_dim)
+        with torch.no_grad():
+            nn.init.eye_(identity.weight)
+            nn.init.zeros_(identity.bias)
+        return identity, identity
+
     def describe(self) -> Mapping[str, Any]:
         """Return the digests of the weights and the tokenizer."""
         return {

@@ -78,6 +78,9 @@ class Encoder(Protocol):
     def modules(self) -> tuple[nn.Module, nn.Module]:
         """Return fresh modules: inputs to `FrameTokens`, and `Texts` to `TextTokens`."""
 
+    def heads(self) -> tuple[nn.Linear, nn.Linear] | None:
+        """Return the maps of frames' and of texts' vectors into the backbone's own common space."""
+
     def describe(self) -> Mapping[str, Any]:
         """Return what a checkpoint must hold to make this encoder again, as JSON values."""
 

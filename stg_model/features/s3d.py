@@ -121,6 +121,10 @@ class S3dEncoder:
         """Return modules without weights."""
         return StoredFrames(self.settings.features.clip_frames // BLOCK_T), StoredTexts()
 
+    def heads(self) -> tuple[nn.Linear, nn.Linear]:
+        """Return `fc` and `fc2`, which MIL-NCE trained."""
+        return self.weights.model.fc, self.weights.model.text_module.fc2
+
     def describe(self) -> Mapping[str, Any]:
         """Return the digests of the weights and the words."""
         return {

@@ -104,6 +104,9 @@ class TinyEncoder:
         network = self.settings.network
         return TinyBackbone(network), TinyWords(len(self.vocabulary.words), network)
 
+    def heads(self) -> None:
+        """Return nothing: frames and words meet in the network's spaces alone."""
+
     def describe(self) -> Mapping[str, Any]:
         """Return the vocabulary."""
         return {"backbone": self.backbone, "vocabulary": list(self.vocabulary.words)}

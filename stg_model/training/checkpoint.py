@@ -27,6 +27,7 @@ from stg_model.config import settings_from_json
 from stg_model.errors import CheckpointError
 from stg_model.features.encoder import Encoder
 from stg_model.features.encoders import encoder_from
+from stg_model.features.heads import start_from_backbone
 from stg_model.features.paths import NO_PATHS, BackbonePaths
 from stg_model.network.model import GroundingModel
 from stg_model.settings import Settings
@@ -52,9 +53,12 @@ class Checkpoint:
 def build_model(settings: Settings, encoder: Encoder) -> GroundingModel:
     """Return a fresh model; its weights come from torch's global generator."""
     visual, textual = encoder.modules()
-    return GroundingModel(
+    model = GroundingModel(
         visual, textual, settings, token_dim=encoder.token_dim, word_dim=encoder.word_dim
     )
+    if settings.network.global_start == "backbone":
+        start_from_backbone(model.global_branch, encoder)
+    return model
 
 
 def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> Checkpoint:

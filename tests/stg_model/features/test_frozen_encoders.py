@@ -291,3 +291,34 @@ def test_features_that_are_no_numbers_are_refused(video):
 def test_a_clip_has_a_multiple_of_eight_frames():
     with pytest.raises(SettingsError, match=r"features\.clip_frames must be 8 times n"):
         settings_of("s3d", clip_frames=12)
+
+
+@pytest.mark.parametrize("name", ["clip", "s3d"])
+def test_the_global_projections_may_begin_as_the_backbones_own(encoders, name):
+    from stg_model.training.checkpoint import build_model
+
+    encoder = encoders[name]
+
+    def settings(**network):
+        start = replace(encoder.settings.network, global_start="backbone", **network)
+        return replace(encoder.settings, network=start)
+
+    branch = build_model(settings(dim=DIM), encoder).global_branch
+    frame, text = torch.randn(3, encoder.token_dim), torch.randn(3, encoder.word_dim)
+    model = encoder.weights.model
+    with torch.no_grad():
+        want = (frame, text) if name == "clip" else (model.fc(frame), model.text_module.fc2(text))
+        assert torch.allclose(branch.frames(frame), want[0], atol=1e-5)
+        assert torch.allclose(branch.words(text), want[1], atol=1e-5)
+    for network in ({"dim": DIM + 1}, {"dim": DIM, "projection": "gated"}):
+        with pytest.raises(SettingsError, match=r"network\.projection = linear and .*dim = 32"):
+            build_model(settings(**network), encoder)
+
+
+def test_the_tiny_backbone_has_no_heads_to_begin_with():
+    from stg_model.training.checkpoint import build_model
+
+    settings = Settings()
+    settings = replace(settings, network=replace(settings.network, global_start="backbone"))
+    with pytest.raises(SettingsError, match="the backbone tiny has no space of its own"):
+        build_model(settings, encoder_for(settings))
