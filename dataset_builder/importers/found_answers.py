@@ -135,6 +135,8 @@ def snapshot_parts(
     names = {person: f"annotator-{n}" for n, person in enumerate(people, start=1)}
     for answer in answers:
         with refused_at(answer.where, parts.problems):
+            if stored.get(answer.video_id, ...) is None:
+                raise InputError(f"video {answer.video_id!r} is not in {store}, as said above")
             _add_answer(parts, answer, names[answer.person], holders)
     return parts
 

@@ -114,3 +114,11 @@ def test_clips_come_from_a_table_with_its_lines(tmp_path):
     found = clips_of_csv(path)
     assert found.clips == (replace(EGG, where=f"{path}:2"),)
     assert found.problems[0].startswith(f"{path}:3: segment must satisfy")
+
+
+def test_answers_to_a_video_that_was_not_cut_say_so_and_not_that_no_clip_holds_them(parts_of):
+    clip, answer = replace(EGG, video_id="v9"), replace(CLICK, video_id="v9")
+    problems = [str(problem) for problem in parts_of([EGG, clip], [CLICK, answer]).problems]
+    assert len(problems) == 2
+    assert "video 'v9' is not in" in problems[0]
+    assert problems[1].startswith("a:2: video 'v9' is not in")
