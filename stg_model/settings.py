@@ -140,9 +140,10 @@ class NetworkSettings:
     """Above this estimate of the local scores' memory, MB, videos are scored in groups and once
     more in the backward pass: a third more time for less memory (cheap form only)."""
     precision: Literal["float32", "bfloat16"] = "float32"
-    """Of the matrix products in training; bfloat16 pays on GPUs, few CPUs gain by it."""
+    """Of the matrix products in training; bfloat16 is for GPUs and for CPUs made for it."""
     compile: bool = False
-    """Let `torch.compile` fuse the cheap form: worth its minute on a GPU, not on a CPU."""
+    """Let `torch.compile` fuse the cheap form in training. A CPU spends more on compiling than a
+    short run wins (benchmarks/README.md)."""
 
 
 @dataclass(frozen=True, slots=True)
