@@ -9,7 +9,7 @@ from __future__ import annotations
 import click
 
 from dataset_builder import console
-from stg_model.commands import extracting, grounding, learning, scoring, studying, worlds
+from stg_model.commands import baselines, extracting, grounding, learning, scoring, studying, worlds
 from stg_model.errors import ModelError
 
 
@@ -20,6 +20,6 @@ def main(*, verbose: bool) -> None:
     console.log_to_stderr(verbose=verbose)
 
 
-for module in (worlds, extracting, learning, grounding, scoring, studying):
+for module in (worlds, extracting, learning, grounding, baselines, scoring, studying):
     for command in module.COMMANDS:
         main.add_command(command)

@@ -15,7 +15,12 @@ from dataset_builder.console import progress
 from dataset_builder.domain import Action, Video, action_id_for
 from dataset_builder.errors import InputError
 from dataset_builder.predicted_heatmaps import write_heatmaps
-from dataset_builder.predictions import PointPrediction, SecondPrediction, write_predictions
+from dataset_builder.predictions import (
+    PointPrediction,
+    SecondPrediction,
+    System,
+    write_predictions,
+)
 from dataset_builder.release import Release
 from stg_model.features.store import extract_features
 from stg_model.inference.choosing import label_seconds, place_seconds
@@ -34,6 +39,7 @@ def ground_release(
     *,
     pool: str = "video",
     heatmaps: bool = False,
+    system: System | None = None,
 ) -> tuple[int, int]:
     """Predict every second of a release's videos and every frame of its clips.
 
@@ -49,6 +55,7 @@ def ground_release(
             those of the release, and a record then has the scores of its own video's actions and of
             the one that it names.
         heatmaps: also write the heat behind each point, into `heatmaps_file(output)`.
+        system: what the file says of the model, in place of `system_of`.
 
     Returns:
         How many seconds and how many points were written.
@@ -56,7 +63,7 @@ def ground_release(
     Raises:
         InputError: there is no such pool, or a video of the release is not in the folder.
     """
-    system = replace(system_of(checkpoint), pool=pool)
+    system = replace(system or system_of(checkpoint), pool=pool)
     files = videos_of(release, videos)
     pools = pools_of(release)
     everything = sorted(release.actions, key=lambda a: a.action_id) if pool == "all" else []
