@@ -132,9 +132,12 @@ def run(*arguments):
 def test_train_writes_a_checkpoint_with_thresholds_and_figures(trained):
     out, printed = trained
     assert sorted(path.name for path in out.iterdir()) == [
+        "README.md",
         "config.json",
+        "curves.png",
         "metrics.jsonl",
         "model.safetensors",
+        "tensorboard",
     ]
     checkpoint = load_checkpoint(out)
     assert checkpoint.digest == printed["digest"]
