@@ -1,4 +1,4 @@
-"""The command that reads videos with a backbone once, for all that comes after."""
+"""Commands that bring in what others made: videos as a backbone reads them, published weights."""
 
 from __future__ import annotations
 
@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING
 import click
 
 from dataset_builder.commands.options import PROCESSES, SCHEDULER, SHARD
-from stg_model.commands.options import PATH, SETTINGS_CHANGES, SETTINGS_FILE, backbone_options
+from stg_model.commands.options import (
+    PATH,
+    SETTINGS_CHANGES,
+    SETTINGS_FILE,
+    backbone_options,
+    refuse_existing,
+)
 
 if TYPE_CHECKING:
     from dataset_builder.errors import VideoError
@@ -101,4 +107,29 @@ def _encoder(settings: Settings, paths: BackbonePaths, processes: int) -> Encode
     return encoder_for(settings, paths)
 
 
-COMMANDS = (extract_features,)
+@click.command("import-checkpoint")
+@click.argument("file", type=PATH)
+@click.argument("out", type=PATH)
+@SETTINGS_CHANGES
+@backbone_options
+@click.option("--force", is_flag=True, help="Overwrite a checkpoint in OUT.")
+def import_checkpoint(
+    *, file: Path, out: Path, changes: tuple[str, ...], paths: BackbonePaths, force: bool
+) -> None:
+    """Make a checkpoint in the folder OUT of the paper's published weights in FILE.
+
+    Settings are the released code's; --set network.projection=gated, or
+    network.global_start=backbone for weights without global projections (CoMMA's).
+    """
+    from stg_model.config import load_settings
+    from stg_model.features.released import RELEASED_SETTINGS
+    from stg_model.training.checkpoint import CONFIG_NAME, save_checkpoint
+    from stg_model.training.published import imported
+
+    refuse_existing(out / CONFIG_NAME, force=force)
+    settings = load_settings(None, [*RELEASED_SETTINGS, *changes])
+    saved = save_checkpoint(out, imported(file, settings, paths))
+    click.echo(f"checkpoint {saved.digest[:12]} in {out}")
+
+
+COMMANDS = (extract_features, import_checkpoint)

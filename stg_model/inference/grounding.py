@@ -256,7 +256,8 @@ def system_of(checkpoint: Checkpoint) -> System:
     return System(
         name="stg-model",
         backbone=checkpoint.encoder.title,
-        training_data=f"{trained_on['n_videos']} videos, {trained_on['n_sentences']} sentences, "
+        training_data=trained_on.get("published")
+        or f"{trained_on['n_videos']} videos, {trained_on['n_sentences']} sentences, "
         f"transcripts {trained_on['transcripts_sha256'][:12]}",
         supervision="; ".join(["narration alone", thresholds, *changed]),
         modality="video and text",

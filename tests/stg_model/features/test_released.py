@@ -24,22 +24,22 @@ def model_of(*changes, token_dim=12, word_dim=10):
 
 
 class Attentions(nn.Module):
-    def __init__(self):
+    def __init__(self, dim):
         super().__init__()
-        self.vis_attn_mat = nn.MultiheadAttention(DIM, 1, batch_first=True)
-        self.text_attn_mat = nn.MultiheadAttention(DIM, 1, batch_first=True)
+        self.vis_attn_mat = nn.MultiheadAttention(dim, 1, batch_first=True)
+        self.text_attn_mat = nn.MultiheadAttention(dim, 1, batch_first=True)
 
 
 class Published(nn.Module):
     """The published module's tensors by its names, and its local score of one pair."""
 
-    def __init__(self, token_dim=12, word_dim=10):
+    def __init__(self, token_dim=12, word_dim=10, dim=DIM):
         super().__init__()
-        self.vis_proj_mat = nn.Sequential(nn.Linear(token_dim, DIM))
-        self.lang_proj_mat = nn.Sequential(nn.Linear(word_dim, DIM))
-        self.vis_proj_mat_g = nn.Sequential(nn.Linear(token_dim, DIM))
-        self.lang_proj_mat_g = nn.Sequential(nn.Linear(word_dim, DIM))
-        self.sa_layer = Attentions()
+        self.vis_proj_mat = nn.Sequential(nn.Linear(token_dim, dim))
+        self.lang_proj_mat = nn.Sequential(nn.Linear(word_dim, dim))
+        self.vis_proj_mat_g = nn.Sequential(nn.Linear(token_dim, dim))
+        self.lang_proj_mat_g = nn.Sequential(nn.Linear(word_dim, dim))
+        self.sa_layer = Attentions(dim)
         for value in self.parameters():
             nn.init.normal_(value, std=0.3)
 
