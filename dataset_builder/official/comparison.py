@@ -103,8 +103,21 @@ def _overlaps(repairs: Sequence[Repair]) -> dict[str, Any]:
         "median_iou": float(np.median(ious)) if ious else None,
         "lowest_iou": min(ious, default=None),
         "iou_below_half": sum(iou < 0.5 for iou in ious),
-        "iou_histogram": np.histogram(ious, bins=N_BINS, range=(0, 1))[0].tolist(),
+        "iou_histogram": _histogram(ious),
     }
+
+
+def _histogram(shares: Sequence[float]) -> list[int]:
+    """Return how many values lie in each of `N_BINS` steps, as the page's diagrams count them.
+
+    A value on a border belongs to the step above it, whatever its last bits say.
+
+    >>> _histogram([0, 0.95 - 1e-15, 1])[:2], _histogram([0, 0.95 - 1e-15, 1])[-2:]
+    ([1, 0], [0, 2])
+    """
+    steps = np.floor(np.array(shares) * N_BINS + 1e-9).astype(np.int64).clip(0, N_BINS - 1)
+    counts: list[int] = np.bincount(steps, minlength=N_BINS).tolist()
+    return counts
 
 
 def iou_of(repair: Repair) -> float | None:

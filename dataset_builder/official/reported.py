@@ -81,7 +81,10 @@ def _steps(folder: Path, out: Path, boxes: str | None, figures: dict[str, Any]) 
         figures["repairs"][report["boxes"]] = report
     yield
     paths = {name: out / IMPORTED / name for name in (FAITHFUL, REPAIRED)}
-    outcomes = {name: verify_release(path, published=folder) for name, path in paths.items()}
+    outcomes = {
+        FAITHFUL: verify_release(paths[FAITHFUL], published=folder),
+        REPAIRED: verify_release(paths[REPAIRED], published=folder, parent=paths[FAITHFUL]),
+    }
     changes = {FAITHFUL: None, REPAIRED: compare_releases(paths[FAITHFUL], paths[REPAIRED])}
     for name, outcome in outcomes.items():
         figures[name] = page_figures(outcome, changes[name])

@@ -68,6 +68,8 @@ def test_all_is_there_and_both_releases_are_what_the_files_give(reported, folder
     for name in ("faithful", "repaired"):
         outcome = verify_release(out / "imported" / name, published=folder)
         assert outcome.is_ok
+    # The repaired one was checked against its parent and the files; only "left_out" is not told.
+    assert "pass its folder" not in text_of((out / "repaired.html").read_text())
 
 
 def test_every_page_is_whole_in_itself_and_points_to_the_others(reported):
@@ -111,6 +113,17 @@ def test_the_page_shows_the_figures_that_were_counted(reported):
         release = read_release(out / "imported" / name)
         assert release.digest in page
         assert figures[name]["release_sha256"] == release.digest
+
+
+def test_the_diagrams_have_the_bars_that_the_figures_count(reported):
+    figures, out = reported
+    page = (out / "repairs.html").read_text()
+    rules = figures["repairs"]["GoundingYouTubeBox.json"]["rules"]
+    diagram = page[page.index("<b>Boxes with side_cut</b>") :].split("</svg>")[0]
+    bars = re.findall(r"<title>([\d.]+) (?:to [\d.]+|or more): ([\d,]+)", diagram)
+    counts = enumerate(rules["side_cut"]["iou_histogram"])
+    counted = {round(0.05 * n, 2): n_boxes for n, n_boxes in counts if n_boxes}
+    assert {float(low): int(n_boxes) for low, n_boxes in bars} == counted != {}
 
 
 def test_every_rule_has_pictures_of_old_and_new_boxes(reported):
