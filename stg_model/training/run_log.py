@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter
 from torch.utils.tensorboard import SummaryWriter
 
 from dataset_builder import tables
@@ -18,8 +19,9 @@ logger = logging.getLogger(__name__)
 METRICS_NAME = "metrics.jsonl"
 CURVES_NAME = "curves.png"
 TENSORBOARD_NAME = "tensorboard"
-LOG_PANEL = ("grad_norm",)
 NOT_DRAWN = ("step", "seconds", "waited_s")
+LOGARITHMIC = ("grad_norm", "_error")
+"""Ends of the names of figures that change by orders of magnitude."""
 
 Figures = Mapping[str, float]
 
@@ -66,24 +68,30 @@ def draw_curves(path: Path, records: Sequence[Figures]) -> None:
 
     Args:
         path: PNG file to write.
-        records: lines of metrics.jsonl; those without a loss are passed over.
+        records: lines of metrics.jsonl; those without a loss are passed over, and nothing is drawn
+            where no line has one.
     """
     records = [record for record in records if any(name.startswith("loss") for name in record)]
+    if not records:
+        return
     names = [name for name in _names(records) if name not in NOT_DRAWN]
-    losses = [name for name in names if name.startswith("loss")]
-    panels = [losses, *([name] for name in names if name not in losses)]
-    figure = Figure(figsize=(7, 1 + 1.7 * len(panels)), layout="constrained")
+    together = [
+        [n for n in names if n.startswith("loss")],
+        [n for n in names if n.endswith("_error")],
+    ]
+    alone = [[name] for name in names if name not in (*together[0], *together[1])]
+    panels = [panel for panel in (together[0], *alone, together[1]) if panel]
+    figure = Figure(figsize=(7, 1 + 1.6 * len(panels)), layout="constrained")
     rows = figure.subplots(len(panels), 1, sharex=True, squeeze=False)[:, 0]
     for axes, panel in zip(rows, panels, strict=True):
         for name in panel:
             points = [(line["step"], line[name]) for line in records if name in line]
             axes.plot(*zip(*points, strict=True), label=name, linewidth=1.2)
-        axes.set_ylabel(panel[0] if len(panel) == 1 else "loss")
-        axes.grid(alpha=0.3)
-        if panel[0] in LOG_PANEL:
+        if panel[0].endswith(LOGARITHMIC):
             axes.set_yscale("log")
-        if len(panel) > 1:
-            axes.legend(frameon=False)
+            axes.yaxis.set_minor_formatter(NullFormatter())
+        axes.grid(alpha=0.3)
+        axes.legend(frameon=False, fontsize="small", loc="upper right")
     rows[-1].set_xlabel("step")
     with tables.replaced_file(path) as temporary:
         figure.savefig(temporary, format="png", dpi=110, metadata={"Software": None})
