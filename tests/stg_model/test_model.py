@@ -1,3 +1,4 @@
+import math
 from dataclasses import replace
 
 import pytest
@@ -6,6 +7,7 @@ import torch
 from stg_model.config import load_settings
 from stg_model.features.tiny import PADDING_WORD, TinyEncoder
 from stg_model.features.words import Vocabulary
+from stg_model.network.global_branch import GatedProjection
 from stg_model.network.model import Clips
 from stg_model.network.tokens import Texts
 from stg_model.training.checkpoint import build_model
@@ -159,3 +161,65 @@ def test_the_global_score_uses_the_selected_frames_or_the_whole_window(clips):
 def test_the_padding_word_is_zero_and_stays_so():
     model = model_of()
     assert (model.textual.embedding.weight[PADDING_WORD] == 0).all()
+
+
+def test_both_forms_of_the_local_scores_give_the_same_losses(clips):
+    plain, cheap = (model_of(f"network.form={form}")(clips, 4) for form in ("plain", "cheap"))
+    assert torch.allclose(plain.total, cheap.total, atol=1e-10)
+    assert torch.equal(plain.choice.index_BT, cheap.choice.index_BT)
+
+
+@pytest.mark.parametrize(("which", "other"), [("local", "global"), ("global", "local")])
+def test_a_loss_that_is_left_out_is_0_and_trains_nothing(clips, which, other):
+    model = model_of(f"loss.which={which}")
+    losses = model(clips, 4)
+    assert getattr(losses, f"{other}_loss") == 0
+    assert torch.equal(losses.total, getattr(model_of()(clips, 4), f"{which}_loss"))
+    losses.total.backward()
+    moved = {name for name, p in model.named_parameters() if p.grad is not None}
+    assert any(name.startswith(f"{which}_branch") for name in moved)
+    assert not any(name.startswith(f"{other}_branch") for name in moved)
+
+
+def test_a_gate_lets_each_dimension_through_as_far_as_the_projection_asks():
+    gated = GatedProjection(3, 2)
+    with torch.no_grad():
+        gated.linear.weight.copy_(torch.tensor([[1.0, 0.0, 0.0], [0.0, 2.0, 0.0]]))
+        gated.linear.bias.zero_()
+        gated.gate.weight.copy_(torch.tensor([[0.0, 0.0], [1.0, 0.0]]))
+        gated.gate.bias.zero_()
+    got = gated(torch.tensor([3.0, 1.0, 9.0]))
+    # y = (3, 2); gates sigmoid(0) and sigmoid(3)
+    assert torch.allclose(got, torch.tensor([1.5, 2 / (1 + math.exp(-3))]))
+
+
+def test_gated_projections_serve_frames_words_and_sentences(clips):
+    model = model_of("network.projection=gated")
+    model(clips, 4).total.backward()
+    for projection in (model.global_branch.frame_projection, model.global_branch.word_projection):
+        assert all(float(p.grad.abs().sum()) > 0 for p in projection.parameters())
+
+
+def test_the_losses_say_how_the_choice_of_frames_ended(clips):
+    found = model_of("selection.max_iterations=2", "selection.epsilon=0.02")(clips, 4)
+    assert found.diagnostics() == {
+        "sinkhorn_iterations": 2,
+        "sinkhorn_frame_error": found.choice.transport.frame_error_B.max().item(),
+        "sinkhorn_word_error": found.choice.transport.word_error_B.max().item(),
+        "sinkhorn_converged": found.choice.transport.converged_B.double().mean().item(),
+    }
+    assert found.choice.index_BT.shape == found.choice.mask_BT.shape == (4, 3)
+    assert model_of("selection.method=global")(clips, 4).diagnostics() == {}
+    assert model_of()(clips, 4, select=False).diagnostics() == {}
+
+
+def test_half_precision_reaches_the_products_and_the_losses_stay_near(clips):
+    clips = replace(clips, inputs_BU=clips.inputs_BU.float())
+    whole = model_of().float()(clips, 4)
+    half = model_of("network.precision=bfloat16").float()(clips, 4)
+    half.total.backward()
+    assert half.total.dtype == torch.float32
+    assert torch.equal(half.choice.index_BT, whole.choice.index_BT)  # chosen in full precision
+    assert half.total != whole.total
+    assert half.local_loss.item() == pytest.approx(whole.local_loss.item(), rel=0.02)
+    assert half.global_loss.item() == pytest.approx(whole.global_loss.item(), rel=0.02)

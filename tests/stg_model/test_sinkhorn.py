@@ -123,3 +123,22 @@ def test_masks_that_do_not_fit_are_refused():
             torch.ones(1, 2, dtype=torch.bool),
             epsilon=1,
         )
+
+
+def test_the_record_says_how_far_the_plan_is_from_what_was_asked():
+    rng = np.random.default_rng(1)
+    similarity = torch.as_tensor(rng.normal(0, 1, (3, 8, 4)))
+    similarity[1] = 0.0  # an even plan fits at once
+    frame_mask = torch.ones(3, 8, dtype=torch.bool)
+    word_mask = torch.ones(3, 4, dtype=torch.bool)
+    word_mask[2] = False
+    cut = sinkhorn(similarity, frame_mask, word_mask, epsilon=0.05, max_iterations=3)
+    assert cut.n_iterations == 3
+    assert cut.converged_B.tolist() == [False, True, True]
+    assert cut.word_error_B[0] == pytest.approx((cut.plan_BUK[0].sum(0) - 1 / 4).abs().sum().item())
+    assert cut.word_error_B[0] > 1e-3
+    assert cut.frame_error_B.max() < 1e-12
+    assert cut.word_error_B[2] == cut.frame_error_B[2] == 0  # nothing was asked of no words
+    whole = sinkhorn(similarity, frame_mask, word_mask, epsilon=0.05, max_iterations=5000)
+    assert whole.converged_B.all()
+    assert 3 < whole.n_iterations < 5000
