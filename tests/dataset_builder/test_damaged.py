@@ -125,18 +125,27 @@ READERS: dict[str, Callable[[Path], object]] = {"snapshot": read_snapshot, "rele
 def test_a_flipped_bit_of_a_footer_is_refused_or_changes_nothing(work, kind, name):
     folder = work / kind
     path = folder / f"data/{name}.parquet"
-    whole_file, n_refused = path.read_bytes(), 0
+    whole_file, messages = path.read_bytes(), []
     content = tables.content_of(path)
     for flipped in flips(whole_file):
         path.write_bytes(flipped)
         tables.write_sums(folder)
         try:
             READERS[kind](folder)
-        except DatasetError:
-            n_refused += 1
+        except DatasetError as error:
+            messages.append(str(error))
         else:
             assert tables.content_of(path) == content
-    assert n_refused
+    assert messages
+    assert [message for message in messages if "\n" in message or path.name not in message] == []
+
+
+def test_a_list_of_digests_in_another_order_is_refused(work):
+    path = work / "snapshot/SHA256SUMS"
+    path.write_text("".join(reversed(path.read_text().splitlines(keepends=True))))
+    result = run("build", work / "snapshot", work / "out", "--name", "a", "--version", "1.0.0")
+    assert is_one_line(result)
+    assert "SHA256SUMS: is not as it was written; was it cut or edited?" in result.stderr
 
 
 @pytest.mark.parametrize(
