@@ -2,9 +2,9 @@
 
 A snapshot with 26,987 frames and five answers each is generated, then `dataset-builder build` runs
 on one core as a program of its own, so that start-up, reading, heatmap peaks, all tables and all
-digests are inside the measured time. A second run at half the size shows whether time is linear.
+digests are inside the measured time. A second run at ten times the size shows what grows how.
 
-    python benchmarks/build.py [--frames N] [--json]
+    python benchmarks/build.py [--frames N] [--times 10] [--mode robust] [--json]
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import click
@@ -97,43 +97,53 @@ def _sha(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def measure(folder: Path, n_frames: int) -> Outcome:
+def measure(folder: Path, n_frames: int, mode: str) -> Outcome:
     """Generate a snapshot and build it once, on one core where the system can say so."""
     snapshot, release = folder / f"snapshot-{n_frames}", folder / f"release-{n_frames}"
     n_answers = write_generated_snapshot(snapshot, n_frames, np.random.default_rng(0))
     command = [sys.executable, "-m", "dataset_builder.cli", "build", str(snapshot), str(release)]
+    command += ["--name", "generated", "--version", "1.0.0", "--set", f"mode={mode}", "--json"]
     started = time.perf_counter()
-    child = subprocess.Popen(
-        [*command, "--name", "generated", "--version", "1.0.0", "--json"],
-        stdout=subprocess.DEVNULL,
-    )
+    child = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     _, status, usage = os.wait4(child.pid, 0)
     seconds = time.perf_counter() - started
     if status:
         raise SystemExit(f"build failed with status {status}")
     kilobytes = usage.ru_maxrss / (1024 if sys.platform == "darwin" else 1)
-    cpu_seconds = usage.ru_utime + usage.ru_stime
+    cpu_seconds = round(usage.ru_utime + usage.ru_stime, 2)
     return Outcome(n_frames, n_answers, round(seconds, 2), cpu_seconds, round(kilobytes / 1024, 1))
 
 
 @click.command()
-@click.option("--frames", default=26_987, show_default=True, help="Frames of the larger release.")
+@click.option("--frames", default=26_987, show_default=True, help="Frames of the release.")
+@click.option("--times", default=10, show_default=True, help="How many times as large; 1: no more.")
+@click.option("--mode", type=click.Choice(["paper", "robust"]), default="paper", show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object as the last line.")
-def main(*, frames: int, as_json: bool) -> None:
-    """Build a generated release on one core and print time and memory."""
+def main(*, frames: int, times: int, mode: str, as_json: bool) -> None:
+    """Build generated releases on one core and print time and memory."""
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
-    with tempfile.TemporaryDirectory() as folder:
-        half, whole = (measure(Path(folder), n) for n in (max(1, frames // 2), frames))
     click.echo(f"{'frames':>8} {'answers':>9} {'seconds':>8} {'CPU s':>7} {'peak MB':>8}")
-    for outcome in (half, whole):
+    outcomes = []
+    for size in (frames, times * frames)[: 1 if times == 1 else 2]:
+        with tempfile.TemporaryDirectory() as folder:
+            outcomes.append(measure(Path(folder), size, mode))
+        outcome = outcomes[-1]
         click.echo(
             f"{outcome.frames:>8,} {outcome.answers:>9,} {outcome.seconds:>8.2f} "
             f"{outcome.cpu_seconds:>7.2f} {outcome.peak_mb:>8.1f}"
         )
+    one, last = outcomes[0], outcomes[-1]
+    ratios = {
+        name: round(getattr(last, name) / getattr(one, name), 2)
+        for name in ("frames", "seconds", "cpu_seconds", "peak_mb")
+    }
+    load = round(os.getloadavg()[0], 1)
+    click.echo("ratios: " + ", ".join(f"{name} {ratio}" for name, ratio in ratios.items()))
+    click.echo(f"load {load}")
     if as_json:
-        names = ("frames", "answers", "seconds", "peak_mb")
-        click.echo(json.dumps({name: getattr(whole, name) for name in names}))
+        more = {"times": asdict(last), "ratios": ratios, "load": load}
+        click.echo(json.dumps(asdict(one) | more))
 
 
 if __name__ == "__main__":
