@@ -10,7 +10,6 @@ import click
 from dataset_builder import tables
 from dataset_builder.commands.options import FOLDER, NEW
 from dataset_builder.contact_sheet import DEFAULT_MAX_FRAMES, write_contact_sheet
-from dataset_builder.errors import InputError
 from dataset_builder.exporters.activitynet import write_activitynet
 from dataset_builder.exporters.ava import write_ava
 from dataset_builder.exporters.coco import write_coco
@@ -19,7 +18,7 @@ from dataset_builder.exporters.grounding_youtube import write_grounding_youtube
 from dataset_builder.exporters.huggingface import write_huggingface
 from dataset_builder.exporters.label_studio import write_label_studio
 from dataset_builder.exporters.webdataset import write_webdataset
-from dataset_builder.official.imported import export_official, is_imported
+from dataset_builder.official.imported import export_official, is_imported, refuse_imported
 from dataset_builder.release import Release, read_release
 
 EXPORTS: Mapping[str, Callable[[Release, Path], None]] = {
@@ -61,14 +60,10 @@ def export(*, release: Path, out: Path, format_name: str, store: Path | None, fo
         raise click.UsageError(f"{format_name} is made of pictures; pass --frames STORE")
     if store is not None and format_name not in PICTURE_EXPORTS:
         raise click.UsageError(f"{format_name} holds no pictures; leave --frames out")
-    if is_imported(release):
-        if format_name != "grounding-youtube":
-            raise InputError(
-                f"{release}: holds published files and the releases made from them; export one of "
-                f"these, such as {release / 'faithful'}"
-            )
+    if is_imported(release) and format_name == "grounding-youtube":
         _echo_names(out, export_official(release, out, force=force))
         return
+    refuse_imported(release)
     content = read_release(release)
     with tables.fresh_folder(out, force=force) as folder:
         if store is None:

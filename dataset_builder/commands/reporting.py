@@ -19,6 +19,7 @@ from dataset_builder.changes import (
 )
 from dataset_builder.commands.options import FOLDER, NEW
 from dataset_builder.errors import OutputError
+from dataset_builder.official.imported import refuse_imported
 from dataset_builder.report.figures import figures
 from dataset_builder.report.page import write_page
 from dataset_builder.report.pictures import Pictures, StoredPictures, VideoPictures
@@ -69,6 +70,7 @@ def report(
         raise click.UsageError("pictures come from --frames or from --videos, not from both")
     if out.exists() and not force:
         raise OutputError(f"{out}: exists already; choose another place or pass --force")
+    refuse_imported(release)
     outcome = verify_release(release)
     pictures: Pictures | None = None
     if outcome.release and frames:

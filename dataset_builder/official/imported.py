@@ -113,6 +113,19 @@ def is_imported(folder: Path) -> bool:
     return isinstance(manifest, dict) and manifest.get("format") == FORMAT
 
 
+def refuse_imported(folder: Path) -> None:
+    """Name the releases in a folder that `import_official` wrote, where one of them is wanted.
+
+    Raises:
+        InputError: it is such a folder.
+    """
+    if is_imported(folder):
+        raise InputError(
+            f"{folder}: holds published files and the releases made from them; take one of these, "
+            f"such as {folder / FAITHFUL}"
+        )
+
+
 def read_imported(folder: Path) -> dict[str, RawFile]:
     """Read the published files of an imported folder from its tables.
 

@@ -108,6 +108,8 @@ def test_an_imported_folder_is_exported_in_no_other_format(imported, tmp_path):
     done = run("export", imported, tmp_path / "coco", "--format", "coco")
     assert (done.exit_code, done.output.count("\n")) == (1, 1)
     assert "such as " in done.output
+    done = run("report", imported, tmp_path / "page.html")
+    assert (done.exit_code, "such as " in done.output) == (1, True)
     done = run("export", imported / "repaired", tmp_path / "coco", "--format", "coco")
     assert done.exit_code == 0
 
