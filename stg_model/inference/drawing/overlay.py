@@ -12,7 +12,7 @@ from stg_model.inference.drawing.grounded import BACKGROUND_COLOUR, Shown
 from stg_model.inference.drawing.text import Colour, draw_text, shortened, text_width
 
 HEAT_OPACITY = 0.6
-"""Of the hottest place; it falls with the heat, so that the picture stays readable."""
+"""Of the hottest place; it falls with the square of the heat, so that pictures stay readable."""
 
 INK: Colour = (255, 255, 255)
 SHADE: Colour = (16, 16, 16)
@@ -38,7 +38,7 @@ def annotated(
     picture = Image.fromarray(image)
     if shown.heat is not None:
         _draw_heat(picture, shown.heat)
-    unit = max(1, round(min(picture.size) / 180))
+    unit = max(1, round(min(picture.size) / 240))
     if shown.box:
         _draw_box(picture, shown.box, colour, unit + 1)  # films halve the colour's resolution
     if shown.point:
@@ -53,7 +53,9 @@ def _draw_heat(picture: Image.Image, heat: np.ndarray) -> None:
     colours = level.copy()
     colours.putpalette(_PALETTE)
     picture.paste(
-        colours.convert("RGB"), (0, 0), level.point([v * HEAT_OPACITY for v in range(256)])
+        colours.convert("RGB"),
+        (0, 0),
+        level.point([HEAT_OPACITY * v * v / 255 for v in range(256)]),
     )
 
 
