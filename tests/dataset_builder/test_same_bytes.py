@@ -54,6 +54,7 @@ ELSEWHERE = Surroundings(
         "SOURCE_DATE_EPOCH": "86400",
         "OMP_NUM_THREADS": "1",
     },
+    ("--processes", "2"),
 )
 
 
@@ -86,7 +87,9 @@ def reference(snapshot, tmp_path_factory) -> dict[str, bytes]:
     return built(snapshot, tmp_path_factory.mktemp("reference"), HERE)
 
 
-OTHERS = [pytest.param(ELSEWHERE, id="another folder, time zone, locale, hash seed and umask")]
+OTHERS = [
+    pytest.param(ELSEWHERE, id="another folder, time zone, locale, hash seed, umask, processes")
+]
 
 
 @pytest.mark.parametrize("surroundings", OTHERS)
