@@ -40,7 +40,7 @@ def annotated(
         _draw_heat(picture, shown.heat)
     unit = max(1, round(min(picture.size) / 240))
     if shown.box:
-        _draw_box(picture, shown.box, colour, unit + 1)  # films halve the colour's resolution
+        _draw_box(picture, shown.box, colour, unit + 2)  # films halve the colour's resolution
     if shown.point:
         _draw_point(picture, shown.point, unit)
     _write_heading(picture, shown, colour, clock)

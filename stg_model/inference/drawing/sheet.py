@@ -73,8 +73,8 @@ def _write_header(sheet: Image.Image, grounded: GroundedVideo, n_tiles: int) -> 
     draw = ImageDraw.Draw(sheet)
     n_seconds = len(grounded.labels)
     said = (
-        f"{len(grounded.segments)} segments, {n_seconds} of {len(grounded.seconds)} seconds with "
-        f"an action; {n_tiles} seconds shown"
+        f"segments: {len(grounded.segments)}; seconds with an action: {n_seconds} of "
+        f"{len(grounded.seconds)}; shown: {n_tiles}"
     )
     space = sheet.width - 2 * GAP_PX
     draw_text(draw, (GAP_PX, 20), grounded.video_id, 20, _rgb(INK), longest_px=space)

@@ -37,8 +37,8 @@ def write_timeline(grounded: GroundedVideo, path: Path) -> None:
     )
     fonts = families("".join(names) + drawable(grounded.video_id))
     left_out = len(grounded.actions) - len(rows)
-    title = f"{drawable(grounded.video_id)}: {len(grounded.segments)} segments"
-    title += f" ({left_out} actions left out)" if left_out else ""
+    title = f"{drawable(grounded.video_id)}, segments: {len(grounded.segments)}"
+    title += f" (actions left out: {left_out})" if left_out else ""
     upper.set_title(title, loc="left", family=fonts, parse_math=False)
     _draw_segments(upper, grounded, fonts)
     _draw_curves(lower, grounded)
