@@ -226,6 +226,28 @@ def test_the_threshold_moves_between_seen_and_unseen(world):
     assert lines[-1]["loss_threshold"] < lines[0]["loss_threshold"]
 
 
+def test_the_threshold_is_taught_alone_and_clicks_teach_the_network(world, monkeypatch):
+    real, taught = tuning.Lessons.marks, {}
+
+    def marks(self, model, batch, step):
+        found = real(self, model, batch, step)
+        named = dict(model.named_parameters())
+        for loss in ("loss_threshold", "loss_clicks"):
+            gradients = torch.autograd.grad(
+                found.losses[loss], list(named.values()), retain_graph=True, allow_unused=True
+            )
+            pairs = zip(named, gradients, strict=True)
+            taught[loss] = {name for name, g in pairs if g is not None and g.abs().max() > 0}
+        return found
+
+    monkeypatch.setattr(tuning.Lessons, "marks", marks)
+    tuned(world, steps=1)
+    assert taught["loss_threshold"] == {"tau"}
+    assert {"grounding.local_branch.region_projection.weight"} < taught["loss_clicks"]
+    assert "tau" not in taught["loss_clicks"]
+    assert not any("global_branch" in name for name in taught["loss_clicks"])
+
+
 def test_a_cut_run_goes_on_and_ends_as_if_it_had_not_been_cut(world, monkeypatch):
     world.settings = replace(
         world.settings, training=replace(world.settings.training, save_every=2)
