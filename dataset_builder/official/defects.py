@@ -9,7 +9,7 @@ from typing import Any
 
 from dataset_builder.official import box_checks, name_checks, segment_checks
 from dataset_builder.official.files import Files
-from dataset_builder.official.totals import Total, total_of
+from dataset_builder.official.totals import Total, totals_of
 
 CODES: Mapping[str, str] = {
     "inverted_box": "the left side lies right of the right one",
@@ -75,6 +75,7 @@ def report_of(files: Files, defects: list[Defect], n_examples: int = 5) -> dict[
     examples: dict[tuple[str, str], list[str]] = {}
     for defect in defects:
         examples.setdefault((defect.code, defect.file), []).append(defect.where)
+    totals = totals_of(files, examples)
     return {
         "files": {
             f.file_name: {"dialect": f.dialect, "sha256": f.sha256, "rows": len(f.rows)}
@@ -85,7 +86,7 @@ def report_of(files: Files, defects: list[Defect], n_examples: int = 5) -> dict[
                 "code": code,
                 "file": file,
                 "count": len(where),
-                **_part(len(where), total_of(files, code, file)),
+                **_part(len(where), totals[code, file]),
                 "meaning": CODES[code],
                 "examples": where[:n_examples],
             }

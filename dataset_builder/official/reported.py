@@ -18,7 +18,6 @@ from dataset_builder import tables
 from dataset_builder.changes import compare_releases
 from dataset_builder.console import progress
 from dataset_builder.official.comparison import compare
-from dataset_builder.official.defects import report_of
 from dataset_builder.official.files import Files
 from dataset_builder.official.imported import FAITHFUL, import_official
 from dataset_builder.official.page import render
@@ -72,7 +71,7 @@ def _steps(folder: Path, out: Path, boxes: str | None, figures: dict[str, Any]) 
         raise AssertionError("asked for and not made")
     yield
     figures |= {"boxes": imported.report["boxes"]}
-    figures |= report_of(imported.files, list(imported.defects))
+    figures |= tables.read_json(out / IMPORTED / "reports/defects.json")
     figures["repairs"] = {figures["boxes"]: imported.report}
     yield
     for name in _other_box_files(imported.files, figures["boxes"].removesuffix(".json")):
