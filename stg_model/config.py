@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from stg_model.errors import SettingsError
-from stg_model.settings import Settings
+from stg_model.settings import FROZEN, Settings
 
 Record = TypeVar("Record")
 """A frozen dataclass of values, or of sections that are such dataclasses."""
@@ -21,10 +21,15 @@ Record = TypeVar("Record")
 def load_settings(path: Path | None = None, overrides: Sequence[str] = ()) -> Settings:
     """Return the model's defaults, changed by a TOML file, changed by `section.key=value` texts.
 
+    The defaults are those of the backbone that these choose.
+
     Raises:
         SettingsError: as for `load`.
     """
-    return load(Settings(), path, overrides)
+    settings = load(Settings(), path, overrides)
+    if settings.features.backbone == "tiny":
+        return settings
+    return load(_changed(Settings(), FROZEN, ""), path, overrides)
 
 
 def load(defaults: Record, path: Path | None = None, overrides: Sequence[str] = ()) -> Record:

@@ -101,3 +101,19 @@ def test_every_setting_is_explained_where_it_stands():
 
 def test_a_threshold_can_be_set_back_to_none():
     assert load_settings(None, ["inference.mask_threshold=none"]).inference.mask_threshold is None
+
+
+def test_a_frozen_backbone_has_defaults_of_its_own_and_what_is_named_still_wins(tmp_path):
+    tiny, clip = load_settings(), load_settings(None, ["features.backbone=clip"])
+    assert (tiny.network.dim, tiny.network.cross_attention, tiny.loss.temperature) == (
+        32, "cosine", 0.1
+    )  # fmt: skip
+    assert (clip.network.dim, clip.network.cross_attention, clip.loss.temperature) == (
+        512, "dot_scaled", 1.0
+    )  # fmt: skip
+    file = tmp_path / "s3d.toml"
+    file.write_text('[features]\nbackbone = "s3d"\n[network]\ndim = 64\n')
+    s3d = load_settings(file, ["selection.epsilon=0.2"])
+    assert (s3d.network.dim, s3d.selection.epsilon) == (64, 0.2)
+    assert s3d.selection.n_frames == 8
+    assert settings_from_json(s3d.to_json(), "config.json") == s3d
