@@ -11,6 +11,7 @@ from dataset_builder.commands import (
     making,
     official,
     reporting,
+    splitting,
     studying,
 )
 from dataset_builder.console import commands, log_to_stderr
@@ -23,7 +24,7 @@ def main(*, verbose: bool) -> None:
     log_to_stderr(verbose=verbose)
 
 
-for module in (cutting, importing, official, making, exporting, reporting, studying):
+for module in (cutting, importing, splitting, official, making, exporting, reporting, studying):
     for command in module.COMMANDS:
         main.add_command(command)
 

@@ -1,15 +1,18 @@
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from collections import Counter
 from dataclasses import replace
 
 import pytest
+from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dataset_builder.build import ASSISTED, build_release
+from dataset_builder.cli import main
 from dataset_builder.domain import Clip, Segment
 from dataset_builder.errors import InputError
 from dataset_builder.settings import BuildSettings, parse_settings
@@ -149,3 +152,31 @@ def test_a_video_in_two_splits_is_refused_by_name(make_snapshot):
         build_release(mixed, **NAMED)
     dealt = build_release(mixed, settings=BuildSettings(splits="test=1"), **NAMED)
     assert {clip.split for clip in dealt.clips} == {"test"}
+
+
+def run(*arguments: str, stdin: str = ""):
+    return CliRunner().invoke(main, ["split", *arguments], input=stdin)
+
+
+def test_the_command_tells_the_split_that_the_build_will_give(make_snapshot):
+    dealt = parse_settings(["splits=train=1,test=1", "split_salt=a"])
+    release = build_release(make_snapshot(), settings=dealt, **NAMED)
+    expected = {clip.video_id: clip.split for clip in release.clips}
+    told = run("train=1,test=1", *expected, "--salt", "a", "--json")
+    assert json.loads(told.stdout) == expected
+    lines = run("train=1,test=1", "--salt", "a", stdin="\n".join(expected)).stdout.splitlines()
+    assert lines == [f"{video_id},{name}" for video_id, name in expected.items()]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (("train=0.8,test", "v1"), 1, "must look like train=0.8,test=0.2"),
+        (("a=1", "../up"), 1, "video_id '../up' must be"),
+        (("", "v1"), 2, "SHARES must name a split"),
+    ],
+)
+def test_the_command_refuses_what_it_cannot_deal(arguments, code, message):
+    result = run(*arguments)
+    assert result.exit_code == code
+    assert message in result.stderr
