@@ -14,7 +14,9 @@ from __future__ import annotations
 import io
 import logging
 import math
+from collections import deque
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -40,6 +42,9 @@ FORMAT = "video-frames"
 FORMAT_VERSION = 1
 
 OR_PARTIAL = ", or take what it shows (--partial)"
+
+MOST_WAITING = 8
+"""Decoded pictures that wait to be written."""
 
 VIDEO_SUFFIXES = frozenset(
     {".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts", ".ts", ".webm", ".wmv"}
@@ -243,12 +248,22 @@ def cut_frames(
         return stored
 
     cut: dict[int, FrameImage] = {}
+    stored_soon: deque[Future[None]] = deque()
 
-    def keep(shown: Shown) -> None:
+    def store_it(shown: Shown) -> None:
         digest = _store_image(store, shown.image, settings)
         cut[shown.wanted] = FrameImage(todo[shown.wanted], shown.time_s, digest)
 
-    reading = read_nearest(survey, todo, _fitted(survey, settings.long_side_px), keep)
+    def keep(shown: Shown) -> None:
+        if len(stored_soon) == MOST_WAITING:
+            stored_soon.popleft().result()
+        stored_soon.append(writer.submit(store_it, shown))
+
+    # One thread writes, in order, while the next frames are decoded.
+    with ThreadPoolExecutor(1) as writer:
+        reading = read_nearest(survey, todo, _fitted(survey, settings.long_side_px), keep)
+        for stored_now in stored_soon:
+            stored_now.result()
     known |= {todo[i]: cut[i] for i in reading.delivered}
     if not partial:
         _refuse_missing(survey, reading, sorted(wanted - known.keys()), OR_PARTIAL)
