@@ -113,6 +113,9 @@ def verify_release(
         findings += _kept(release)
         findings += _given(release)
         findings += official_findings(release, published, not_checked)
+    if published is not None and not is_official(release):
+        message = "the release does not say that it was made of published files"
+        findings.append(Finding("source_differs", "manifest.json", message))
     if release.left_out and not (published and is_official(release)):
         not_checked.append("left_out: what a release leaves out is not in it")
     findings += _tubes(release)

@@ -66,6 +66,9 @@ def official_findings(
 
 def _derived_findings(release: Release, published: Path) -> Iterator[Finding]:
     derived = _derived(release, published)
+    if release.derivation != derived.derivation:
+        message = f"says {release.derivation!r}, the files give {derived.derivation!r}"
+        yield Finding("derivation_differs", "manifest.json", message)
     for name in ("settings", "left_out"):
         found, expected = getattr(release, name), getattr(derived, name)
         if dict(found) != dict(expected):

@@ -117,6 +117,19 @@ def test_other_files_than_those_of_the_manifest_are_told(imported):
     ]
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "code"),
+    [
+        ('"derivation": "means"', '"derivation": "none"', "derivation_differs"),
+        ('"rule": "repaired"', '"rule": "guessed"', "source_differs"),
+        ('"rule": "repaired"', '"rule": "as_published"', "box_differs"),
+    ],
+)
+def test_another_word_on_how_it_was_made_is_told(imported, old, new, code):
+    change_file(imported / "repaired", "manifest.json", lambda text: text.replace(old, new))
+    assert code in {c for c, _ in found(imported / "repaired", imported_again(imported))}
+
+
 def test_a_folder_without_the_file_is_refused_in_one_line(imported, tmp_path):
     shutil.move(tmp_path / "published/GoundingYouTubeBox.json", tmp_path / "elsewhere.json")
     with pytest.raises(InputError, match=r"has no file GoundingYouTubeBox\.json"):
