@@ -213,4 +213,51 @@ def _ground(asked: Asked, checkpoint: Checkpoint, system: System, *, force: bool
     click.echo(f"{n_seconds} seconds, {n_points} points in {asked.output}")
 
 
-COMMANDS = (baseline,)
+@click.command()
+@click.argument("program", type=click.Choice(["glip", "regionclip", "tubedetr", "stcat"]))
+@click.argument("answers", type=PATH)
+@click.option("--release", type=PATH, required=True, help="Release that was asked about.")
+@click.option("--output", type=PATH, required=True, help="Predictions file to write.")
+@click.option("--images", type=PATH, help="glip, regionclip: annotations.json of export.")
+@click.option("--items", type=PATH, help="tubedetr, stcat: what each question was, JSON.")
+@click.option(
+    "--threshold",
+    default=0.5,
+    show_default=True,
+    help="glip, regionclip: a second whose best box is less sure is background.",
+)
+@click.option("--force", is_flag=True, help="Overwrite the output.")
+def adapt(
+    *,
+    program: str,
+    answers: Path,
+    release: Path,
+    output: Path,
+    images: Path | None,
+    items: Path | None,
+    threshold: float,
+    force: bool,
+) -> None:
+    """Turn another program's ANSWERS into a predictions file: docs/grounding.md has the layouts."""
+    from dataset_builder.predictions import write_predictions
+    from dataset_builder.release import read_release
+
+    refuse_existing(output, force=force)
+    asked = read_release(release)
+    if program in ("glip", "regionclip"):
+        from stg_model.baselines.detections import detections
+
+        if images is None:
+            raise InputError(f"{program} needs --images")
+        said = detections(program, answers, images, asked, threshold)
+    else:
+        from stg_model.baselines.question_tubes import question_tubes
+
+        if items is None:
+            raise InputError(f"{program} needs --items")
+        said = question_tubes(program, answers, items, asked)
+    write_predictions(output, said.system, said.seconds.values(), said.points.values(), said.tubes)
+    click.echo(f"{len(said.points)} points, {len(said.tubes)} tubes in {output}")
+
+
+COMMANDS = (baseline, adapt)

@@ -48,3 +48,10 @@ def test_every_baseline_is_explained(name):
 def test_every_picture_is_named():
     for name in (FILM_NAME, SHEET_NAME, TIMELINE_NAME):
         assert f"`{name}`" in TEXT
+
+
+@pytest.mark.parametrize("program", ["glip", "regionclip", "tubedetr", "stcat"])
+def test_every_adapter_is_explained_and_says_what_was_not_seen(program):
+    section = TEXT.partition("## Other programs' answers")[2].partition("\n## ")[0]
+    assert re.search(rf"^\|[^|]*`{program}`", section, re.MULTILINE)
+    assert "not verified against the\nprograms themselves" in section
