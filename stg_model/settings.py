@@ -140,7 +140,7 @@ class NetworkSettings:
     attention_order: Literal["cross_self_cross", "self_cross", "cross_self", "cross_cross"] = (
         "cross_self_cross"
     )
-    """Layers of the local branch from its tokens to the pooling (paper table 4; its best)."""
+    """Layers of the local branch from its tokens to the pooling (paper section 3.2 and table 4)."""
     self_attention_scope: Literal["clip", "frame"] = "frame"
     """What a region attends to: all regions of the clip (released code) or of its own frame."""
     second_cross_residual: bool = False
