@@ -55,6 +55,14 @@ class Study:
     world: WorldSettings = field(default_factory=WorldSettings)
     model: Settings = field(default_factory=Settings)
 
+    def __post_init__(self) -> None:
+        """Refuse a backbone that was never made for rendered worlds."""
+        if self.model.features.backbone != "tiny":
+            raise SettingsError(
+                f"features.backbone must be tiny in a study, got {self.model.features.backbone}: "
+                "rendered worlds are learnt with the trainable backbone"
+            )
+
     @property
     def worlds(self) -> list[WorldSettings]:
         """The worlds; nobody gets pre-labels here, so they have no open videos."""

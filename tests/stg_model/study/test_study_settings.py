@@ -54,6 +54,11 @@ def test_an_impossible_study_is_refused_in_one_line(tmp_path, text, says):
         load_study(path)
 
 
+def test_a_frozen_backbone_is_refused_before_any_work():
+    with pytest.raises(SettingsError, match="backbone must be tiny in a study, got clip"):
+        load_study(None, [], ["features.backbone=clip"])
+
+
 def test_every_table_has_the_reference_among_its_rows_but_for_the_controls():
     reference = REFERENCE.settings(Settings(), seed=3)
     assert reference.training.seed == 3
