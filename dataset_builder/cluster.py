@@ -235,4 +235,6 @@ def _log_lines_from(context: Any) -> Iterator[tuple[Callable[..., None], tuple[A
 
 def _set_up_worker(lines: Any, level: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends it without a traceback of its own
-    logging.basicConfig(level=level, handlers=[logging.handlers.QueueHandler(lines)])
+    # Not by basicConfig, whose formatter would put level and name into the line.
+    logging.getLogger().addHandler(logging.handlers.QueueHandler(lines))
+    logging.getLogger().setLevel(level)

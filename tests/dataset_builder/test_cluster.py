@@ -73,7 +73,7 @@ def test_one_process_does_it_itself() -> None:
 
 def test_the_log_lines_of_local_processes_come_out_here(caplog: pytest.LogCaptureFixture) -> None:
     list(map_items(work_items.warn, [7], TWO, what="numbers"))
-    assert "item 7 is odd" in caplog.text
+    assert caplog.messages == ["item 7 is odd"]
 
 
 def test_the_items_of_a_dead_process_are_done_by_another(tmp_path: Path) -> None:
