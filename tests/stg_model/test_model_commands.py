@@ -301,8 +301,8 @@ def test_a_list_of_actions_may_be_longer_than_a_file_name():
     ("video", "message"),
     [
         ("v0.mp4", "latin.txt: cannot be read as UTF-8 text"),
-        ("", "is no file; --video takes one video"),
-        ("none.mp4", "none.mp4: is no file; --video takes one video"),
+        ("", "is no file; give one video"),
+        ("none.mp4", "none.mp4: is no file; give one video"),
     ],
 )
 def test_ground_refuses_what_is_no_video_or_no_text_in_one_clear_line(
@@ -323,7 +323,7 @@ def test_ground_refuses_what_is_no_video_or_no_text_in_one_clear_line(
 def test_ground_needs_a_release_or_a_video(trained, tmp_path):
     result = run("ground", trained[0], "--output", tmp_path / "p.jsonl")
     assert result.exit_code == 2
-    assert "give --videos and --release, or --video and --actions" in result.stderr
+    assert "give VIDEO, --actions and --out (or --output), or --videos" in result.stderr
 
 
 def test_prelabel_suggests_a_centre_for_each_frame_of_the_clips(trained, world, tmp_path):
