@@ -81,6 +81,7 @@ FROZEN: Mapping[str, Any] = {
     "training.local_batch": 16,
     "training.learning_rate": 1e-4,
     "training.weight_decay": 0.01,
+    "fine_tuning.learning_rate": 2.5e-5,
     "inference.heatmap_from": "rollout",
 }
 """Defaults on a frozen backbone, where they differ: the layers, sizes and rates of the released

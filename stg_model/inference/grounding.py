@@ -93,7 +93,7 @@ def score_video(
     if with_heat:
         warn_of_unheard(checkpoint, video.video_id, asked)
     tokens = model.visual(encoder.inputs(video.values))
-    if encoder.backbone != "tiny":  # a frozen backbone's patches are no finer places of a region
+    if False:  # a frozen backbone's patches are no finer places of a region
         tokens = replace(tokens, patches_FNPC=tokens.cells_FNC[..., None, :])
     if not known:
         none = np.zeros((len(video.values), 0))
@@ -253,13 +253,17 @@ def system_of(checkpoint: Checkpoint) -> System:
         for name in ("background", "mask")
     )
     changed = [f"read with {change}" for change in trained_on.get("read_with", ())]
+    taught = "narration alone"
+    if release := trained_on.get("release"):
+        clicks = f"{release['name']} {release['version']} ({release['digest'][:12]})"
+        taught = f"narration, and the clicks of {release['n_videos']} videos of {clicks}"
     return System(
         name="stg-model",
         backbone=checkpoint.encoder.title,
         training_data=trained_on.get("published")
         or f"{trained_on['n_videos']} videos, {trained_on['n_sentences']} sentences, "
         f"transcripts {trained_on['transcripts_sha256'][:12]}",
-        supervision="; ".join(["narration alone", thresholds, *changed]),
+        supervision="; ".join([taught, thresholds, *changed]),
         modality="video and text",
         input_size=checkpoint.encoder.input_size,
         checkpoint_digest=checkpoint.digest,

@@ -15,14 +15,16 @@ from dataset_builder.snapshot import AnswerRow
 from stg_model.config import load_settings
 from stg_model.errors import SettingsError
 from stg_model.features.encoders import encoder_for
-from stg_model.inference.grounding import point_predictions, score_video
+from stg_model.inference.grounding import point_predictions, score_video, system_of
 from stg_model.training import fine_tune as tuning
 from stg_model.training import learn as learning
 from stg_model.training.checkpoint import Checkpoint, load_checkpoint
 from stg_model.training.click_lessons import divergences
+from stg_model.training.clicks import ClickedClips, clicked_clips, videos_to_learn_from
 from stg_model.training.learn import Sources, finish
 from stg_model.training.model_card import CARD_NAME
-from stg_model.training.train import train
+from stg_model.training.processes import Processes
+from stg_model.training.train import Marks, train
 
 CHANGES = [
     *("training.steps=40", "training.batch=16", "training.local_batch=6"),
@@ -135,6 +137,7 @@ def world(base, tmp_path, monkeypatch):
         sources=Sources(tmp_path / "videos", base.folder / "t.json", tmp_path / "features"),
         read=read,
         planted=base.planted,
+        stored=base.stored,
     )
 
 
@@ -181,6 +184,8 @@ def test_a_tuned_checkpoint_names_its_release_and_its_learned_threshold(world):
     assert again.trained_on["thresholds"]["background_threshold"].startswith("clicks of clicked")
     tau = lines_of(world.folder)[-1]["tau"]
     assert again.settings.inference.background_threshold == pytest.approx(tau, abs=0.02)
+    said = system_of(again).supervision
+    assert said.startswith("narration, and the clicks of 4 videos of clicked 1.2.0 (dddddddddddd);")
     card = (world.folder / CARD_NAME).read_text()
     assert after.digest in card
     assert "clicks of the release clicked 1.2.0" in card
@@ -246,6 +251,29 @@ def test_the_threshold_is_taught_alone_and_clicks_teach_the_network(world, monke
     assert {"grounding.local_branch.region_projection.weight"} < taught["loss_clicks"]
     assert "tau" not in taught["loss_clicks"]
     assert not any("global_branch" in name for name in taught["loss_clicks"])
+
+
+def test_processes_share_the_clicks_and_their_losses_add_up(world, monkeypatch):
+    """Each scores its own windows; sums over all of them are divided by everybody's counts."""
+    encoder, model = world.before.encoder, load_checkpoint(world.before_folder).model
+    videos = videos_to_learn_from(world.release, "train")
+    found = clicked_clips(world.release, videos, 7, 0.03)
+    inputs = {v: encoder.inputs(world.stored[v].values) for v in videos}
+    texts = {one.clip.clip_id: encoder.texts([one.description, *one.pool]) for one in found}
+    settings = world.settings.fine_tuning
+    monkeypatch.setattr(Processes, "together", lambda _, rows: rows)
+
+    def losses(processes):
+        narration = SimpleNamespace(marks=lambda *_: Marks({}), processes=processes)
+        clicks = ClickedClips(found, inputs, settings, 0, processes)
+        lessons = tuning.Lessons(narration, clicks, texts, settings, teaches_threshold=True)
+        tuned_model = tuning.TunedModel(model, 0.1)
+        return lessons.marks(tuned_model, (None, clicks.batch(3)), 3).losses
+
+    whole, *shares = (losses(p) for p in (Processes(), Processes(0, 2), Processes(1, 2)))
+    for name, value in whole.items():
+        assert sum(share[name] for share in shares).item() == pytest.approx(value.item(), rel=1e-5)
+    assert set(whole) == {"loss_clicks", "loss_threshold"}
 
 
 def test_a_cut_run_goes_on_and_ends_as_if_it_had_not_been_cut(world, monkeypatch):

@@ -12,8 +12,17 @@ from stg_model.errors import CheckpointError, TrainingError
 from stg_model.features.encoders import encoder_for
 from stg_model.settings import Settings
 from stg_model.training.checkpoint import RESUME_NAME
+from stg_model.training.processes import ALONE
 from stg_model.training.run_log import CURVES_NAME, METRICS_NAME, TENSORBOARD_NAME
-from stg_model.training.train import Narration, parameter_groups, rate_factor, run_name, train
+from stg_model.training.train import (
+    Marks,
+    Narration,
+    parameter_groups,
+    rate_factor,
+    run_name,
+    teach,
+    train,
+)
 
 SMALL = [
     "training.steps=6",
@@ -181,6 +190,24 @@ def test_a_runs_name_follows_settings_sources_and_sentences(small):
     names = {run_name(settings, v) for v in (videos, changed_source, changed_text)}
     assert len(names) == 3
     assert run_name(settings, videos) == run_name(settings, list(videos))
+
+
+def test_a_gradient_that_is_no_number_ends_the_run_before_it_is_taken(small, tmp_path):
+    _, _, settings = small
+    model = torch.nn.Module()
+    model.weight = torch.nn.Parameter(torch.zeros(1))
+
+    class Root:
+        def batch(self, step):
+            return None, [f"clip {step}"]
+
+        def marks(self, model, _batch, _step):
+            return Marks({"loss": model.weight.sqrt().sum()})
+
+    groups = [{"params": [model.weight], "lr": 1.0}]
+    with pytest.raises(TrainingError, match=r"step 0: the gradient is (inf|nan).*clip 0"):
+        teach(tmp_path, model, groups, Root(), settings=settings, run="r", processes=ALONE)
+    assert model.weight.item() == 0
 
 
 @pytest.mark.learning
