@@ -93,7 +93,7 @@ def score_video(
     if with_heat:
         warn_of_unheard(checkpoint, video.video_id, asked)
     tokens = model.visual(encoder.inputs(video.values))
-    if False:  # a frozen backbone's patches are no finer places of a region
+    if encoder.backbone != "tiny":  # a frozen backbone's patches are no finer places of a region
         tokens = replace(tokens, patches_FNPC=tokens.cells_FNC[..., None, :])
     if not known:
         none = np.zeros((len(video.values), 0))
