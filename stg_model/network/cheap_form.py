@@ -41,8 +41,6 @@ from stg_model.settings import NetworkSettings
 
 SMALLEST_NORM = 1e-12
 """Smaller norms count as this one, as in torch's `normalize`."""
-WORDS_MULTIPLE = 8
-"""On a GPU the number of words is padded to a multiple of this: its fast kernels ask for it."""
 
 
 class _Videos(NamedTuple):
@@ -158,7 +156,8 @@ def _groups(pairs: Pairs, settings: NetworkSettings) -> list[slice]:
     """Cut the videos into as few groups as stay within the memory of the settings."""
     n_videos, n_regions, dim = pairs.regions_IRD.shape
     n_texts, n_words = pairs.word_mask_JK.shape
-    of_video = n_texts * pair_bytes(n_regions, n_words, dim, pairs.regions_IRD.element_size())
+    item_bytes = max(4, pairs.regions_IRD.element_size())  # softmaxes never go below float32
+    of_video = n_texts * pair_bytes(n_regions, n_words, dim, item_bytes)
     most = max(1, int(settings.local_memory_mb * 1e6 / of_video))
     size = math.ceil(n_videos / math.ceil(n_videos / most)) if n_videos else 1
     return [slice(first, first + size) for first in range(0, n_videos or 1, size)]
@@ -391,14 +390,14 @@ def _bias(mask_X: Tensor, like: Tensor) -> Tensor:
 
 
 def _cut(words_JKD: Tensor, mask_JK: Tensor) -> tuple[Tensor, Tensor]:
-    """Cut texts behind the last word of the longest."""
+    """Cut texts behind the last word of the longest, to the device's multiple of words."""
     used = mask_JK.any(0).nonzero()
-    n_words = int(used.max()) + 1 if len(used) else 1
-    n_more = 0
-    if words_JKD.is_cuda:
-        n_words = -(-n_words // WORDS_MULTIPLE) * WORDS_MULTIPLE
-        n_more = max(0, n_words - mask_JK.shape[1])
-    return (
-        F.pad(words_JKD[:, :n_words], (0, 0, 0, n_more)),
-        F.pad(mask_JK[:, :n_words], (0, n_more)),
-    )
+    multiple = _words_multiple(words_JKD.device)
+    n_words = math.ceil((int(used.max()) + 1 if len(used) else 1) / multiple) * multiple
+    n_more = n_words - mask_JK.shape[1]  # negative: cut
+    return F.pad(words_JKD, (0, 0, 0, n_more)), F.pad(mask_JK, (0, n_more))
+
+
+def _words_multiple(device: torch.device) -> int:
+    """On a GPU the fast kernels of attention ask for heads of a multiple of 8."""
+    return 8 if device.type == "cuda" else 1

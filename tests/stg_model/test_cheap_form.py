@@ -124,6 +124,39 @@ def test_the_attentions_are_those_of_the_plain_form(order):
     assert torch.allclose(heats[1].sum(-1), torch.ones(2, 3, dtype=torch.float64))
 
 
+def test_texts_made_longer_for_a_gpu_change_nothing(monkeypatch):
+    branch, inputs = branch_of(), random_inputs(7, (2, 3, 2, 3, 5))
+    want = branch(*inputs)
+    sizes = []
+    scored = cheap_form._scored
+    monkeypatch.setattr(
+        cheap_form,
+        "_scored",
+        lambda videos, texts, *rest: (
+            sizes.append(texts.bias_JK.shape) or scored(videos, texts, *rest)
+        ),
+    )
+    monkeypatch.setattr(cheap_form, "_words_multiple", lambda device: 8)
+    got = branch(*inputs)
+    assert sizes == [(3, 8)]
+    assert got.self_IJKK.shape == want.self_IJKK.shape == (2, 3, 5, 5)
+    assert_close(got.scores_IJ, want.scores_IJ, "scores")
+    assert_close(got.second_IJRK, want.second_IJRK, "second cross attention")
+
+
+def test_in_single_precision_both_forms_are_as_far_from_the_truth():
+    changes = {"cross_attention": "dot_scaled", "self_attention_scope": "clip"}
+    branch = branch_of(dim=64, normalise_scores=False, second_cross_residual=True, **changes)
+    inputs = random_inputs(9, (3, 3, 2, 25, 12))
+    truth = branch.scores(*inputs)
+    branch, inputs = branch.float(), [x.float() if x.is_floating_point() else x for x in inputs]
+    errors = {}
+    for form in ("plain", "cheap"):
+        branch.settings = replace(branch.settings, form=form)
+        errors[form] = float((branch.scores(*inputs) - truth).detach().abs().max())
+    assert 0 < errors["cheap"] < 5 * errors["plain"] + 1e-6 * float(truth.detach().abs().max())
+
+
 @pytest.mark.parametrize("changes", [{}, {"self_attention_scope": "clip"}])
 def test_groups_of_videos_give_what_all_at_once_give(changes, monkeypatch):
     branch, inputs = branch_of(**changes), random_inputs(1, (5, 4, 2, 3, 4))
