@@ -14,10 +14,15 @@ import numpy as np
 from torch import Tensor, nn
 
 from stg_model.network.tokens import FrameTokens, Texts, TextTokens
+from stg_model.settings import Settings
 
 
 class Encoder(Protocol):
     """Everything that a backbone decides."""
+
+    @property
+    def settings(self) -> Settings:
+        """What it was made for."""
 
     @property
     def backbone(self) -> str:

@@ -55,9 +55,8 @@ def encoder_from(
     """
     if description["backbone"] == "tiny":
         return TinyEncoder(settings, Vocabulary(tuple(description["vocabulary"])))
-    # A heat map's cells are places in the frame; crops are for training alone.
-    features = replace(settings.features, crop="squeeze", backbone=description["backbone"])
-    encoder = encoder_for(replace(settings, features=features), paths)
+    features = replace(settings.features, backbone=description["backbone"])
+    encoder = whole_frames(encoder_for(replace(settings, features=features), paths))
     found = encoder.describe()
     for name, option in (("weights_digest", "--weights"), ("words_digest", "--vocabulary")):
         if found[name] != description[name]:
@@ -66,6 +65,16 @@ def encoder_from(
                 f"({name} {description[name]:.12}, these have {found[name]:.12})"
             )
     return encoder
+
+
+def whole_frames(encoder: Encoder) -> Encoder:
+    """Return the encoder for use: a heat map's cells are places in the frame, so no crop."""
+    if isinstance(encoder, TinyEncoder):
+        return encoder
+    features = replace(encoder.settings.features, crop="squeeze")
+    settings = replace(encoder.settings, features=features)
+    whole: Encoder = replace(encoder, settings=settings)  # type: ignore[type-var]
+    return whole
 
 
 def _clip(settings: Settings, paths: BackbonePaths) -> Encoder:

@@ -19,7 +19,7 @@ from dataset_builder import frames, tables
 from dataset_builder.console import progress
 from dataset_builder.errors import InputError, OutputError
 from stg_model.features.encoder import Encoder
-from stg_model.features.encoders import encoder_for
+from stg_model.features.encoders import encoder_for, whole_frames
 from stg_model.features.paths import NO_PATHS, BackbonePaths
 from stg_model.features.store import extract_features
 from stg_model.settings import InferenceSettings, Settings
@@ -121,7 +121,7 @@ def learn(
         "thresholds": threshold_sources(settings.inference),
         "torch": torch.__version__,
     }
-    return Checkpoint(model, settings, encoder, trained_on)
+    return Checkpoint(model, settings, whole_frames(encoder), trained_on)
 
 
 def prepare_folder(folder: Path, *, force: bool) -> None:

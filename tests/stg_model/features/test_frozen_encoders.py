@@ -10,7 +10,7 @@ from dataset_builder.errors import InputError, VideoError
 from stg_model.errors import CheckpointError, SettingsError
 from stg_model.features import pictures, streaming
 from stg_model.features.encoder import StoredFrames, StoredTexts
-from stg_model.features.encoders import encoder_for, encoder_from
+from stg_model.features.encoders import encoder_for, encoder_from, whole_frames
 from stg_model.features.paths import NO_PATHS, BackbonePaths
 from stg_model.features.pictures import CLIP_MEAN, CLIP_SD, clip_values, unit_values
 from stg_model.settings import FeatureSettings, Settings
@@ -261,6 +261,14 @@ def test_a_checkpoint_names_the_files_that_it_needs(files, encoders, name):
     for other in ("weights_digest", "words_digest"):
         with pytest.raises(CheckpointError, match=f"trained with other files .{other} 123, "):
             encoder_from({**description, other: "123"}, settings, files[name])
+
+
+def test_a_crop_is_for_training_alone(files, encoders):
+    cropped = encoder_for(settings_of("clip", crop="square"), files["clip"])
+    assert cropped.digest != encoders["clip"].digest
+    assert whole_frames(cropped).digest == encoders["clip"].digest
+    tiny = encoder_for(Settings())
+    assert whole_frames(tiny) is tiny
 
 
 def test_other_weights_have_another_digest_and_other_features(files, encoders):
