@@ -69,14 +69,13 @@ def conduct(study: Study, out: Path, processes: int = 1) -> Results:
             save_finished(path, do_baselines(world, world_folder(out, world.seed)))
     todo = missing(study, out)
     workers = cluster.Workers(processes)
-    for n_done, ((path, _), found) in enumerate(
-        cluster.map_items(_do, todo, workers, what="runs"), start=1
-    ):
+    left = dict(todo)
+    for (path, _), found in cluster.map_items(_do, todo, workers, what="runs"):
         save_finished(path, found)
-        left = [run for _, run in todo[n_done:]]
-        logger.info(
-            "%s: %d of %d runs; %s", path.stem, n_done, len(todo), told(estimate(out, left))
-        )
+        del left[path]
+        n_done = len(todo) - len(left)
+        how_long = told(estimate(out, list(left.values())))
+        logger.info("%s: %d of %d runs; %s", path.stem, n_done, len(todo), how_long)
     return collect(study, out)
 
 

@@ -32,7 +32,7 @@ from stg_model.study.variants import Variant
 from stg_model.training.checkpoint import Checkpoint, build_model
 from stg_model.training.dataset import NarratedVideo
 from stg_model.training.narrations import Sentence
-from stg_model.training.train import train
+from stg_model.training.train import repeatable, train
 from stg_model.world.narrate import narrate
 from stg_model.world.scene import plan_set
 from stg_model.world.settings import WorldSettings
@@ -162,6 +162,8 @@ def _trained(run: Run, scratch: Path) -> tuple[Checkpoint, float]:
     videos = _narrated(run)
     sentences = [sentence.text for video in videos for sentence in video.sentences]
     encoder = encoder_for(settings).listen(sentences)
+    with repeatable(run.seed):
+        pass  # the first in a process loads more of torch; that belongs to no step
     started_s = time.process_time()
     if run.variant.narration == "unheard":
         with torch.random.fork_rng(devices=[]):
