@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import fields
 from typing import Any
 
+from stg_model.config import load_settings
 from stg_model.settings import Settings
 from stg_model.training.checkpoint import Checkpoint
 
@@ -87,7 +88,7 @@ def _thresholds(settings: Settings, sources: Mapping[str, str]) -> Iterator[str]
 
 
 def _changed(settings: Settings) -> list[str]:
-    plain = Settings()
+    plain = load_settings(None, [f"features.backbone={settings.features.backbone}"])
     return [
         f"- `{section.name}.{entry.name} = {getattr(getattr(settings, section.name), entry.name)}`"
         for section in fields(settings)

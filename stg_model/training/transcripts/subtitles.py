@@ -108,7 +108,7 @@ def without_repeats(cues: list[Cue]) -> Iterator[Cue]:
     [(0, ('now',)), (2, ('stir',))]
     """
     last = Cue(0, 0, -1, ())
-    for cue in cues:
+    for cue in (cue for cue in cues if cue.lines):
         touching = last.start_s <= cue.start_s <= last.end_s + TOUCHING_S
         lines = _new_lines(last.lines, cue.lines) if touching else cue.lines
         last = cue
@@ -122,7 +122,7 @@ def _new_lines(shown: tuple[str, ...], lines: tuple[str, ...]) -> tuple[str, ...
             return lines[n_same:]
     old, new = " ".join(shown).split(), " ".join(lines).split()
     if old and new[: len(old)] == old:
-        return (" ".join(new[len(old) :]),)
+        return (" ".join(new[len(old) :]),) if len(new) > len(old) else ()
     return lines
 
 

@@ -120,7 +120,11 @@ def test_a_sample_is_not_overwritten_and_must_be_json(trained, folder):
 
 def test_training_takes_the_listed_videos_alone(trained):
     assert load_checkpoint(trained).trained_on["n_videos"] == 3
-    assert "v3" not in (trained / "README.md").read_text()
+    card = (trained / "README.md").read_text()
+    assert "3 videos with" in card
+    assert "- `training.steps = 3`" in card
+    assert "training.window_s" not in card
+    assert all(len(line) <= 100 for line in card.splitlines())
 
 
 def test_fine_tuning_records_the_release_and_leaves_the_scored_video_out(trained, folder, tmp_path):

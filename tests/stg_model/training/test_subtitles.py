@@ -57,6 +57,11 @@ def test_growing_captions_leave_only_what_is_new():
     assert [cue.text for cue in without_repeats(cues)] == ["now we", "crack", "now"]
 
 
+def test_the_same_words_in_other_lines_are_a_repetition():
+    cues = [Cue(1, 0, 2, ("now we", "stir")), Cue(2, 2, 3, ()), Cue(3, 2, 3, ("now", "we stir"))]
+    assert [cue.line for cue in without_repeats(cues)] == [1]
+
+
 def test_a_line_said_again_after_a_pause_is_said_again():
     cues = [Cue(1, 0, 2, ("stir",)), Cue(2, 2.2, 3, ("stir",)), Cue(3, 3, 4, ("stir",))]
     assert [cue.line for cue in without_repeats(cues)] == [1, 2]
