@@ -91,7 +91,7 @@ def study_markdown(study: Study, results: Results) -> str:
         "# What comes out when one thing is changed",
         "",
         f"Worlds {seeds} of {world.train} training, {world.validation} validation and "
-        f"{world.held_out} held-out videos; model seeds 0 to {plan.model_seeds - 1}; "
+        f"{world.held_out} held-out videos; model seeds below {plan.model_seeds}; "
         f"{study.model.training.steps} steps. {len(_distinct(results))} runs, "
         f"{_hours(results):.1f} processor hours.",
         "",
@@ -139,7 +139,7 @@ def _ablation(results: Results, variants: Sequence[Variant]) -> list[str]:
 def _against_baselines(results: Results) -> list[str]:
     lines = _head(["", *BASELINE_METRICS.values()])
     for variant in (REFERENCE, *TABLES["baselines"].variants):
-        for source, title in SOURCE_NAMES.items():
+        for source, title in SOURCE_NAMES.items() if results.runs[variant] else ():
             columns = [Column(source, metric, "") for metric in BASELINE_METRICS]
             cells = [_shown(_mean(results, variant, column)) for column in columns]
             lines.append(_line([f"{variant.name}: {title}", *cells]))
