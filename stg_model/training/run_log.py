@@ -33,10 +33,7 @@ class RunLog:
         """Begin a log, or go on with it after `n_done` steps; lines of later steps are dropped."""
         self.path = folder / METRICS_NAME
         self.curves = folder / CURVES_NAME
-        kept = []
-        if n_done and self.path.is_file():
-            kept = [line for _, line in tables.read_json_lines(self.path) if line["step"] < n_done]
-        tables.write_json_lines(self.path, kept)
+        tables.write_json_lines(self.path, _lines_before(self.path, n_done))
         self.board = None
         if tensorboard:
             self.board = SummaryWriter(folder / TENSORBOARD_NAME, purge_step=n_done)
@@ -95,6 +92,21 @@ def draw_curves(path: Path, records: Sequence[Figures]) -> None:
     rows[-1].set_xlabel("step")
     with tables.replaced_file(path) as temporary:
         figure.savefig(temporary, format="png", dpi=110, metadata={"Software": None})
+
+
+def _lines_before(path: Path, n_done: int) -> list[dict[str, Any]]:
+    """Return the lines of the first steps; a kill may have left half of a later one."""
+    kept: list[dict[str, Any]] = []
+    if not n_done or not path.is_file():
+        return kept
+    for text in path.read_text(encoding="utf-8").splitlines():
+        try:
+            line = json.loads(text)
+        except ValueError:
+            break
+        if line["step"] < n_done:
+            kept.append(line)
+    return kept
 
 
 def _names(records: Iterable[Figures]) -> list[str]:

@@ -145,8 +145,10 @@ def teach(
     log = RunLog(folder, done, tensorboard=training.tensorboard) if processes.leads else None
     steps = range(done, training.steps)
     batches = made_ahead(lesson.batch, steps, training.prefetch)
+    if processes.leads:
+        batches = progress(batches, "train", total=len(steps))
     asked_s = time.perf_counter()
-    for step, (batch, names) in progress(batches, "train", total=len(steps)):
+    for step, (batch, names) in batches:
         started_s = time.perf_counter()
         factor = rate_factor(step, training)
         for group, peak in zip(optimiser.param_groups, peaks, strict=True):

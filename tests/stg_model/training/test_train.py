@@ -93,6 +93,8 @@ def test_a_cut_run_goes_on_and_ends_as_if_it_had_not_been_cut(small, tmp_path, m
     monkeypatch.setattr(Narration, "marks", cut)
     with pytest.raises(KeyboardInterrupt):
         train(tmp_path / "cut", *small)
+    with (tmp_path / "cut" / METRICS_NAME).open("a") as lines:
+        lines.write('{"step": 5, "loss_gl')  # a kill may leave half a line
     steps = []
     monkeypatch.setattr(Narration, "marks", lambda *args: steps.append(args[-1]) or real(*args))
     again = train(tmp_path / "cut", *small)
