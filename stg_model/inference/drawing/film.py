@@ -7,16 +7,15 @@ from __future__ import annotations
 
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
 
 import av
 import numpy as np
+import numpy.typing as npt
 from PIL import Image
-from tqdm import tqdm
 
 from dataset_builder import tables
-from dataset_builder.video_readers import Shown as Frame
-from dataset_builder.video_readers import read_nearest
+from dataset_builder.console import progress
+from dataset_builder.video_readers import Damage, read_with_pyav
 from dataset_builder.video_survey import survey_video
 from stg_model.inference.drawing.grounded import BACKGROUND_COLOUR, GroundedVideo
 from stg_model.inference.drawing.overlay import annotated
@@ -37,23 +36,37 @@ ENCODER = {"crf": "23", "preset": "veryfast"}
 def write_film(grounded: GroundedVideo, path: Path) -> int:
     """Write the film as MP4 (H.264, yuv420p); returns how many frames it has.
 
-    The picture has the source's aspect, upright. Where the source is damaged the last sound
-    picture stays.
+    The picture has the source's aspect, upright; where the source is damaged, the last sound
+    picture stays. PyAV reads, which waits for each frame to be drawn; decord would decode ahead of
+    it without bound.
 
     Raises:
         VideoError: the source cannot be read.
     """
     survey = survey_video(grounded.path)
     size = picture_size(survey.width, survey.height)
+    strip = Strip(grounded, (size[0], 2 * round(STRIP_SHARE * max(size) / 2)))
     last_s = min(survey.duration_s, float(grounded.end_s))
     times_s = (np.arange(max(1, int(last_s * FILM_FPS))) / FILM_FPS).tolist()
-    with tables.replaced_file(path) as temporary:
-        projector = _Projector(grounded, temporary, size, len(times_s))
-        try:
-            read_nearest(survey, times_s, size, projector.show)
-        finally:
-            projector.close()
-    return projector.n_frames
+    shown = read_with_pyav(survey, times_s, size, Damage(survey))
+    options = {"movflags": "+faststart"}
+    with (
+        tables.replaced_file(path) as temporary,
+        av.open(str(temporary), "w", format="mp4", options=options) as container,
+    ):
+        stream = container.add_stream("libx264", rate=FILM_FPS, options=ENCODER)
+        stream.width, stream.height = size[0], size[1] + strip.size[1]
+        stream.pix_fmt = "yuv420p"
+        stream.codec_context.time_base = Fraction(1, FILM_FPS)
+        n_frames = 0
+        for source in progress(shown, "film", total=len(times_s)):
+            picture = _film_picture(grounded, source.image, strip, times_s[source.wanted])
+            frame = av.VideoFrame.from_ndarray(np.asarray(picture), format="rgb24")
+            frame.pts, frame.time_base = source.wanted, Fraction(1, FILM_FPS)
+            container.mux(stream.encode(frame))
+            n_frames += 1
+        container.mux(stream.encode(None))
+    return n_frames
 
 
 def picture_size(width: int, height: int) -> tuple[int, int]:
@@ -67,63 +80,15 @@ def picture_size(width: int, height: int) -> tuple[int, int]:
     return tuple(max(2, 2 * round(side * scale / 2)) for side in (width, height))  # type: ignore[return-value]
 
 
-class _Projector:
-    """Takes frames in ascending order and encodes them; begins anew when the reader does."""
-
-    def __init__(
-        self, grounded: GroundedVideo, path: Path, size: tuple[int, int], n_frames: int
-    ) -> None:
-        self._grounded, self._path, self._size = grounded, path, size
-        height = 2 * round(STRIP_SHARE * max(size) / 2)
-        self._strip = Strip(grounded, (size[0], height))
-        self._progress = tqdm(total=n_frames, desc="film", unit="frame", leave=False)
-        self._container: Any = None
-        self._stream: Any = None
-        self._last = -1
-        self.n_frames = 0
-
-    def show(self, frame: Frame) -> None:
-        """Draw a frame and encode it."""
-        if frame.wanted <= self._last:  # another reader took over, from the beginning
-            self._finish()
-            self._progress.reset()
-        if self._container is None:
-            self._open()
-        time_s = frame.wanted / FILM_FPS
-        shown = self._grounded.at(time_s)
-        colour = (
-            self._grounded.colour(shown.action.action_id) if shown.action else BACKGROUND_COLOUR
-        )
-        picture = annotated(
-            frame.image, shown, colour, f"{int(time_s) // 60}:{int(time_s) % 60:02}"
-        )
-        whole = Image.new("RGB", (self._size[0], self._size[1] + self._strip.size[1]))
-        whole.paste(picture, (0, 0))
-        whole.paste(self._strip.at(time_s), (0, self._size[1]))
-        encoded = av.VideoFrame.from_ndarray(np.asarray(whole), format="rgb24")
-        encoded.pts, encoded.time_base = frame.wanted, Fraction(1, FILM_FPS)
-        self._container.mux(self._stream.encode(encoded))
-        self._last = frame.wanted
-        self.n_frames += 1
-        self._progress.update()
-
-    def close(self) -> None:
-        """Write what the encoder still holds."""
-        self._finish()
-        self._progress.close()
-
-    def _open(self) -> None:
-        options = {"movflags": "+faststart"}
-        self._container = av.open(str(self._path), "w", format="mp4", options=options)
-        self._stream = self._container.add_stream("libx264", rate=FILM_FPS, options=ENCODER)
-        self._stream.width, self._stream.pix_fmt = self._size[0], "yuv420p"
-        self._stream.height = self._size[1] + self._strip.size[1]
-        self._stream.codec_context.time_base = Fraction(1, FILM_FPS)
-        self._last, self.n_frames = -1, 0
-
-    def _finish(self) -> None:
-        if self._container is None:
-            return
-        self._container.mux(self._stream.encode(None))
-        self._container.close()
-        self._container = None
+def _film_picture(
+    grounded: GroundedVideo, picture: npt.NDArray[np.uint8], strip: Strip, time_s: float
+) -> Image.Image:
+    """Return a picture with what is said of it, and the strip below."""
+    shown = grounded.at(time_s)
+    colour = grounded.colour(shown.action.action_id) if shown.action else BACKGROUND_COLOUR
+    clock = f"{int(time_s) // 60}:{int(time_s) % 60:02}"
+    height, width = picture.shape[:2]
+    whole = Image.new("RGB", (width, height + strip.size[1]))
+    whole.paste(annotated(picture, shown, colour, clock), (0, 0))
+    whole.paste(strip.at(time_s), (0, height))
+    return whole

@@ -22,7 +22,7 @@ from dataset_builder.predictions import (
     read_predictions,
     write_predictions,
 )
-from dataset_builder.video_readers import Shown as Frame
+from dataset_builder.video_readers import read_with_pyav
 from stg_model.inference.drawing import film, sheet, text, timeline
 from stg_model.inference.drawing.all_drawings import draw_predictions
 from stg_model.inference.drawing.grounded import COLOURS, grounded_video
@@ -140,14 +140,29 @@ def test_between_two_seconds_of_one_action_the_nearer_place_is_shown_and_heat_is
     assert last.heat.max() == 1
 
 
-def test_a_film_that_is_read_anew_begins_anew(grounded, tmp_path):
-    path = tmp_path / "a.mp4"
-    projector = film._Projector(grounded, path, (64, 36), 4)
-    image = np.zeros((36, 64, 3), np.uint8)
-    for wanted in (0, 1, 2, 0, 1, 2, 3):
-        projector.show(Frame(wanted, wanted / film.FILM_FPS, image))
-    projector.close()
-    assert projector.n_frames == len(decoded(path)) == 4
+def test_a_film_waits_for_each_picture_and_leaves_out_damaged_ones(grounded, tmp_path, monkeypatch):
+    ahead, taken = [], []
+
+    def read(survey, times_s, size, damage):
+        for shown in read_with_pyav(survey, times_s, size, damage):
+            ahead.append(shown.wanted - len(taken))
+            if shown.wanted not in (20, 21):
+                yield shown
+            else:
+                taken.append(shown.wanted)
+
+    def drawn(*arguments):
+        taken.append(1)
+        return film_picture(*arguments)
+
+    film_picture = film._film_picture
+    monkeypatch.setattr(film, "read_with_pyav", read)
+    monkeypatch.setattr(film, "_film_picture", drawn)
+    assert film.write_film(grounded, tmp_path / "a.mp4") == 5 * film.FILM_FPS - 2
+    assert set(ahead) == {0}
+    with av.open(str(tmp_path / "a.mp4")) as container:
+        times = [frame.time for frame in container.decode(video=0)]
+    assert max(np.diff(times)) == pytest.approx(3 / film.FILM_FPS)  # the picture before stays
 
 
 def test_the_sheet_shows_every_segment_before_it_shows_one_twice(grounded, tmp_path):
