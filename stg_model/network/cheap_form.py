@@ -20,7 +20,7 @@ part or dropout between the first cross attention and the pooling, or a residual
 attention.
 
 Legend: I videos, J texts, R regions of a clip, K words, C rows of a basis (K, or 2 K behind a self
-attention), D embedding, X the two pooled rows of a pair.
+attention), D embedding.
 """
 
 from __future__ import annotations
@@ -314,7 +314,7 @@ def _pool_second_cross(
     texts: _Texts,
     settings: NetworkSettings,
 ) -> tuple[tuple[Tensor, Tensor], Tensor]:
-    """Pool both sides behind a second cross attention; its weights over words come third."""
+    """Pool both sides behind a second cross attention; its weights over words come second."""
     on_basis_IJCK = torch.einsum("jcd,ijkd->ijck", texts.basis_JCD, _keys(words_IJKD, settings))
     first_IJKK, *rest = on_basis_IJCK.chunk(len(weights), dim=2)
     logits_IJKR = first_IJKK.mT @ weights[0].mT
@@ -326,28 +326,13 @@ def _pool_second_cross(
         logits_IJKR = logits_IJKR * squares_IJR.clamp(min=SMALLEST_NORM**2).rsqrt()[:, :, None]
     over_words_IJRK, over_regions_IJKR = _softmaxes(logits_IJKR, videos, texts)
 
-    # Row 0 becomes the video's vector, row 1 the text's.
-    n_pairs = logits_IJKR.shape[:2]
-    of_words_IJXK = torch.cat(
-        [
-            videos.shares_IR[:, None, None] @ over_words_IJRK,
-            texts.shares_JK[None, :, None].expand(*n_pairs, 1, -1),
-        ],
-        dim=2,
-    )
-    of_regions_IJXR = torch.cat(
-        [
-            videos.shares_IR[:, None, None].expand(*n_pairs, 1, -1),
-            texts.shares_JK[None, :, None] @ over_regions_IJKR,
-        ],
-        dim=2,
-    )
-    words_video_IJD, words_text_IJD = (of_words_IJXK @ words_IJKD).unbind(2)
-    regions_video_IJD, regions_text_IJD = _mixed(of_regions_IJXR, weights, texts).unbind(2)
+    shares_I11R, shares_1J1K = videos.shares_IR[:, None, None], texts.shares_JK[None, :, None]
+    video_IJ1D = (shares_I11R @ over_words_IJRK) @ words_IJKD
+    text_IJ1D = _mixed(shares_1J1K @ over_regions_IJKR, weights, texts)
     if settings.second_cross_residual:
-        words_video_IJD = words_video_IJD + regions_video_IJD
-        regions_text_IJD = regions_text_IJD + words_text_IJD
-    return (words_video_IJD, regions_text_IJD), over_words_IJRK
+        video_IJ1D = video_IJ1D + _mixed(shares_I11R, weights, texts)
+        text_IJ1D = text_IJ1D + shares_1J1K @ words_IJKD
+    return (video_IJ1D[:, :, 0], text_IJ1D[:, :, 0]), over_words_IJRK
 
 
 def _pool_only_cross(
@@ -368,11 +353,11 @@ def _pool_only_cross(
     return video_IJD, text_IJD
 
 
-def _mixed(of_regions_IJXR: Tensor, weights: list[Tensor], texts: _Texts) -> Tensor:
-    """Mix regions that are weights over the basis: `(I, J, X, R)` to `(I, J, X, D)`."""
-    of_basis_IJXC = torch.cat([of_regions_IJXR @ weight for weight in weights], dim=-1)
-    mixed_IJXD: Tensor = torch.einsum("ijxc,jcd->ijxd", of_basis_IJXC, texts.basis_JCD)
-    return mixed_IJXD
+def _mixed(of_regions_IJ1R: Tensor, weights: list[Tensor], texts: _Texts) -> Tensor:
+    """Mix regions that are weights over the basis: `(I, J, 1, R)` to `(I, J, 1, D)`."""
+    of_basis_IJ1C = torch.cat([of_regions_IJ1R @ weight for weight in weights], dim=-1)
+    mixed_IJ1D: Tensor = torch.einsum("ijxc,jcd->ijxd", of_basis_IJ1C, texts.basis_JCD)
+    return mixed_IJ1D
 
 
 def _keys(rows_XD: Tensor, settings: NetworkSettings) -> Tensor:
