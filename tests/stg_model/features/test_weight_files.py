@@ -231,6 +231,14 @@ def test_an_archive_whose_parts_do_not_fit_is_refused(tmp_path, change):
         read_tensors(path, EXPECTED)
 
 
+def test_an_archive_whose_tensor_repeats_few_numbers_is_refused(tmp_path):
+    def repeated(name, content):
+        return name, content.replace(b"K\x02K\x03", b"K\x64K\x03").replace(b"K\x03K\x01", b"K\0K\0")
+
+    with pytest.raises(InputError, match=r"a tensor of \(100, 3\) repeats 6 numbers"):
+        read_tensors(archive(tmp_path / "w.pt", repeated), EXPECTED)
+
+
 def test_an_archive_may_come_from_a_gpu(tmp_path):
     def from_gpu(name, content):
         return name, content.replace(b"X\x03\x00\x00\x00cpu", b"X\x06\x00\x00\x00cuda:0")
