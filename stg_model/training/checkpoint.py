@@ -38,6 +38,19 @@ WEIGHTS_NAME = "model.safetensors"
 CONFIG_NAME = "config.json"
 RESUME_NAME = "resume.pt"
 
+_UNREADABLE = (
+    ArithmeticError,
+    AttributeError,
+    EOFError,
+    LookupError,
+    OSError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+    pickle.UnpicklingError,
+)
+"""What torch raises on files that are no state of ours."""
+
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
@@ -113,9 +126,11 @@ def load_checkpoint(folder: Path, paths: BackbonePaths = NO_PATHS) -> Checkpoint
     try:
         settings = settings_from_json(config["settings"], str(config_path))
         encoder = encoder_from(config["encoder"], settings, paths)
-        trained_on, weights_sha256 = config["trained_on"], config["weights_sha256"]
+        trained_on, weights_sha256 = dict(config["trained_on"]), config["weights_sha256"]
     except KeyError as error:
         raise CheckpointError(f"{config_path}: lacks {error}") from error
+    except (TypeError, AttributeError, ValueError) as error:
+        raise CheckpointError(f"{config_path}: is damaged ({error})") from error
     if not weights_path.is_file() or tables.sha256_file(weights_path) != weights_sha256:
         raise CheckpointError(
             f"{weights_path}: missing or not the weights that {CONFIG_NAME} describes; "
@@ -136,7 +151,8 @@ def load_weights(model: GroundingModel, path: Path) -> None:
     try:
         model.load_state_dict(safetensors.torch.load_file(path), strict=True)
     except (RuntimeError, OSError, safetensors.SafetensorError) as error:
-        raise CheckpointError(f"{path}: does not fit the model: {error}") from error
+        what = " ".join(str(error).split())
+        raise CheckpointError(f"{path}: does not fit the model: {what}") from error
 
 
 def save_progress(
@@ -166,18 +182,23 @@ def load_progress(
     path = folder / RESUME_NAME
     if not path.is_file():
         return 0
+    afresh = "pass --force to start afresh"
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, pickle.UnpicklingError) as error:
-        raise CheckpointError(
-            f"{path}: cannot be read ({error}); pass --force to start afresh"
-        ) from error
-    if state["run"] != run:
+        step, found = int(state["step"]), state["run"]
+        weights, optimised = state["model"], state["optimiser"]
+    except _UNREADABLE as error:
+        what = " ".join(str(error).split())[:200]
+        raise CheckpointError(f"{path}: cannot be read ({what}); {afresh}") from error
+    if found != run:
         raise CheckpointError(
             f"{path}: an unfinished run with other settings or data; "
-            "repeat its command, choose another folder, or pass --force to start afresh"
+            f"repeat its command, choose another folder, or {afresh}"
         )
-    model.load_state_dict(state["model"], strict=True)
-    optimiser.load_state_dict(state["optimiser"])
-    step: int = state["step"]
+    try:
+        model.load_state_dict(weights, strict=True)
+        optimiser.load_state_dict(optimised)
+    except _UNREADABLE as error:
+        what = " ".join(str(error).split())[:200]
+        raise CheckpointError(f"{path}: does not fit the model ({what}); {afresh}") from error
     return step

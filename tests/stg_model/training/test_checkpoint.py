@@ -5,6 +5,7 @@ import pytest
 import safetensors.torch
 import torch
 
+from dataset_builder.errors import InputError
 from stg_model.config import load_settings
 from stg_model.errors import CheckpointError, ModelError, SettingsError
 from stg_model.features.tiny import TinyEncoder
@@ -100,6 +101,30 @@ def test_an_unfinished_run_says_what_to_do(tmp_path):
     (tmp_path / RESUME_NAME).write_bytes(b"")
     with pytest.raises(CheckpointError, match="unfinished; run the same train command again"):
         load_checkpoint(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        *(
+            (key, value)
+            for key in ("encoder", "settings", "trained_on")
+            for value in (None, 7, "x")
+        ),
+        *(("encoder", value) for value in ({}, {"vocabulary": 3}, {"backbone": [2]})),
+        ("encoder", {"backbone": "tiny", "vocabulary": 3}),
+        ("trained_on", [1]),
+        ("weights_sha256", None),
+    ],
+)
+def test_a_damaged_config_is_one_clear_error(checkpoint, tmp_path, key, value):
+    save_checkpoint(tmp_path, checkpoint)
+    config = json.loads((tmp_path / CONFIG_NAME).read_text())
+    config[key] = value
+    (tmp_path / CONFIG_NAME).write_text(json.dumps(config))
+    with pytest.raises((ModelError, InputError)) as caught:
+        load_checkpoint(tmp_path)
+    assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize(

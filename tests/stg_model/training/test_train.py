@@ -1,5 +1,6 @@
 import json
 import math
+import os
 from dataclasses import replace
 
 import PIL.Image
@@ -123,6 +124,42 @@ def test_a_state_that_cannot_be_read_is_one_clear_error(small, tmp_path):
     (tmp_path / RESUME_NAME).write_bytes(b"not a state")
     with pytest.raises(CheckpointError, match=r"resume\.pt: cannot be read"):
         train(tmp_path, *small)
+
+
+@pytest.mark.parametrize("state", [7, {}, {"run": 1}, {"run": "r", "step": "x", "model": 1}])
+def test_a_state_of_another_kind_is_one_clear_error(small, tmp_path, state):
+    torch.save(state, tmp_path / RESUME_NAME)
+    with pytest.raises(CheckpointError, match=r"resume\.pt: cannot be read .* --force") as caught:
+        train(tmp_path, *small)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_hostile_or_cut_state_is_refused_and_not_run(small, tmp_path):
+    videos, _, settings = small
+    made = tmp_path / "made"
+    torch.save({"run": Hostile(made)}, tmp_path / RESUME_NAME)
+    with pytest.raises(CheckpointError, match="cannot be read"):
+        train(tmp_path, *small)
+    assert not made.exists()
+    right = {"run": run_name(settings, videos), "step": 1, "model": {}, "optimiser": {}}
+    torch.save(right, tmp_path / RESUME_NAME)
+    with pytest.raises(CheckpointError, match="does not fit the model"):
+        train(tmp_path, *small)
+    whole = (tmp_path / RESUME_NAME).read_bytes()
+    for n_bytes in range(0, len(whole), 97):
+        (tmp_path / RESUME_NAME).write_bytes(whole[:n_bytes])
+        with pytest.raises(CheckpointError, match="cannot be read"):
+            train(tmp_path, *small)
+
+
+class Hostile:
+    """Unpickled, it would make a folder."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return os.mkdir, (str(self.path),)
 
 
 def test_metrics_have_a_line_for_each_logged_step(small, tmp_path):
