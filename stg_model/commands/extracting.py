@@ -56,7 +56,6 @@ def extract_features(
     from dataset_builder.console import echo
     from dataset_builder.frames import find_videos
     from stg_model.config import load_settings
-    from stg_model.features.encoders import encoder_for
     from stg_model.features.estimate import estimated
     from stg_model.features.store import stored_file
 
@@ -66,7 +65,7 @@ def extract_features(
         videos, out, paths = videos.absolute(), out.absolute(), paths.absolute()
     todo = sorted(find_videos(videos).items())[shard]
     missing = {name: path for name, path in todo if not stored_file(out, name).exists()}
-    estimate = estimated(missing, encoder_for(settings, paths)) if missing else None
+    estimate = estimated(missing, _encoder(settings, paths, processes)) if missing else None
     if estimate:
         echo(estimate.text(processes), err=True)
     work = functools.partial(_extract, settings=settings, paths=paths, out=out, processes=processes)

@@ -37,7 +37,8 @@ class Estimate:
         size = f"about {self.length_s * self.bytes_per_s / 1e9:.2g} GB"
         took = _duration(self.length_s * self.seconds_per_s / n_processes)
         where = f"{n_processes} processes" if n_processes > 1 else "one process"
-        return f"{self.n_videos} videos, {_duration(self.length_s)}: {size} and {took} in {where}"
+        videos = "1 video" if self.n_videos == 1 else f"{self.n_videos} videos"
+        return f"{videos}, {_duration(self.length_s)}: {size} and {took} in {where}"
 
 
 def estimated(videos: Mapping[str, Path], encoder: Encoder) -> Estimate | None:

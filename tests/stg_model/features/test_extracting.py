@@ -159,7 +159,7 @@ def test_an_estimate_takes_lengths_and_a_timed_sample(home):
     assert found.bytes_per_s == 2 * 56 * 56 * 3
     assert found.seconds_per_s > 0
     assert estimated({"none": home / "none.mp4"}, encoder) is None
-    assert Estimate(1, 0, 1, 1).text(1) == "1 videos, 0 s: about 0 GB and 0 s in one process"
+    assert Estimate(1, 0, 1, 1).text(1) == "1 video, 0 s: about 0 GB and 0 s in one process"
 
 
 SMALL = ("--set", f"network.dim={DIM}")
