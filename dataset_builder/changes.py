@@ -220,7 +220,8 @@ def _box(row: tables.Row) -> Box:
 
 def _read_table(name: str, path: Path) -> Table:
     try:
-        table = pq.read_table(path)
+        with path.open("rb") as handle:
+            table = pq.read_table(handle)
     except (OSError, pa.ArrowException) as error:
         raise InputError(f"{path}: cannot be read as Parquet ({error})") from error
     needed = (*KEYS[name], *_READ.get(name, ()))

@@ -2,6 +2,8 @@
 
 Everything written here is a function of its content alone: sorted keys, LF, no clock, a fixed row
 group size. Arrow's version stands inside Parquet files, so `constraints.txt` pins it.
+
+Arrow is given open files, never paths: it takes paths for UTF-8, whatever the locale says.
 """
 
 from __future__ import annotations
@@ -40,7 +42,7 @@ def write_rows(path: Path, schema: pa.Schema, rows: Iterable[Row]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     left = iter(rows)
     group = list(islice(left, ROW_GROUP_ROWS))
-    with pq.ParquetWriter(path, schema, compression="zstd") as writer:
+    with path.open("wb") as out, pq.ParquetWriter(out, schema, compression="zstd") as writer:
         while True:
             table = pa.Table.from_pylist(group, schema=schema)
             writer.write_table(table, row_group_size=ROW_GROUP_ROWS)
@@ -67,7 +69,8 @@ def iterate_rows(path: Path, schema: pa.Schema, optional: Collection[str] = ()) 
     Equal texts near each other are one object: most of a table's text is a few ids.
     """
     try:
-        table = pq.read_table(path)
+        with path.open("rb") as handle:
+            table = pq.read_table(handle)
         found = {field.name: field.type for field in table.schema}
     except (OSError, pa.ArrowException, UnicodeDecodeError) as error:
         raise InputError(f"{path}: cannot be read as Parquet ({error})") from error
@@ -109,7 +112,7 @@ def content_of(path: Path) -> tuple[int, str]:
     """
     digest, n_rows = hashlib.sha256(), 0
     try:
-        with pq.ParquetFile(path) as file:
+        with path.open("rb") as handle, pq.ParquetFile(handle) as file:
             columns = sorted(file.schema_arrow.names)
             digest.update(b"[" + compact_json(columns).encode())
             for batch in file.iter_batches(columns=columns):

@@ -120,11 +120,13 @@ def _file_object(path: Path, name: str) -> dict[str, Any]:
 
 def _record_set(path: Path, name: str) -> dict[str, Any]:
     table = path.stem
+    with path.open("rb") as handle:
+        schema = pq.read_schema(handle)
     record_set = {
         "@type": "cr:RecordSet",
         "@id": table,
         "name": table,
-        "field": [_field(table, name, column) for column in pq.read_schema(path)],
+        "field": [_field(table, name, column) for column in schema],
     }
     keys = [{"@id": f"{table}/{column}"} for column in _KEYS.get(table, ())]
     return record_set | ({"key": keys} if keys else {})

@@ -42,7 +42,7 @@ class Surroundings:
 HERE = Surroundings("here", 0o022, {"TZ": "Asia/Tokyo", "LC_ALL": "C.UTF-8", "PYTHONHASHSEED": "1"})
 # The C locale without Python's own remedies: whoever forgets to name an encoding writes ASCII.
 ELSEWHERE = Surroundings(
-    "else where/deeper",
+    "else where/größer",
     0o077,
     {
         "TZ": "America/Lima",
