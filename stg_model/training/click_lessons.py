@@ -83,6 +83,8 @@ class Lessons:
     def _sums(self, model: TunedModel, one: ClickedWindow) -> Tensor:
         """Return a window's divergence and cross entropy, summed over its answered frames."""
         device = model.tau.device
+        if not one.frames:  # answers may lie far apart, or a moment past the video's end
+            return model.tau.new_zeros(2)
         if one.inputs_U is None or one.mask_U is None:
             raise ValueError(f"clip {one.found.clip.clip_id} belongs to another process")
         tokens = model.grounding.visual(one.inputs_U.to(device))

@@ -59,7 +59,7 @@ def fine_tune(
         videos: folder of the release's videos.
         sources: narrated videos; those that the release scores, or puts into another split, are
             left out.
-        settings: those of the checkpoint, but for the sections `fine_tuning` and `training`.
+        settings: those of the checkpoint, but for `fine_tuning`, `training` and `inference`.
         split: which of the release's videos to learn from.
         force: start afresh in a folder that holds a run.
         processes: those that train together.
@@ -102,7 +102,7 @@ def fine_tune(
     clips = NarratedClips(narrated, encoder, training, processes)
     texts = {one.clip.clip_id: encoder.texts([one.description, *one.pool]) for one in found}
     lessons = Lessons(Narration(clips, schedule, processes), clicks, texts, tuning, len(kinds) == 2)
-    tuned = TunedModel(model, checkpoint.settings.inference.background_threshold or 0.0)
+    tuned = TunedModel(model, settings.inference.background_threshold or 0.0)
     threshold = {"params": [tuned.tau], "lr": tuning.threshold_rate, "weight_decay": 0.0}
     run = run_name(schedule, narrated, checkpoint.digest, release.digest, split)
     with repeatable(training.seed):
@@ -210,7 +210,7 @@ def _counts(found: Sequence[ClickedClip]) -> dict[str, int]:
 
 
 def _refuse_other_network(before: Settings, after: Settings) -> None:
-    for section in ("features", "network"):
+    for section in ("features", "network", "selection", "loss"):
         if getattr(before, section) != getattr(after, section):
             raise SettingsError(
                 f"fine-tune cannot change [{section}] of a checkpoint; train a new one"

@@ -20,7 +20,12 @@ from stg_model.training import fine_tune as tuning
 from stg_model.training import learn as learning
 from stg_model.training.checkpoint import Checkpoint, load_checkpoint
 from stg_model.training.click_lessons import divergences
-from stg_model.training.clicks import ClickedClips, clicked_clips, videos_to_learn_from
+from stg_model.training.clicks import (
+    ClickedClips,
+    ClickedWindow,
+    clicked_clips,
+    videos_to_learn_from,
+)
 from stg_model.training.learn import Sources, finish
 from stg_model.training.model_card import CARD_NAME
 from stg_model.training.processes import Processes
@@ -253,6 +258,13 @@ def test_the_threshold_is_taught_alone_and_clicks_teach_the_network(world, monke
     assert not any("global_branch" in name for name in taught["loss_clicks"])
 
 
+def test_a_window_without_answered_frames_teaches_nothing(world):
+    """Answers may lie further apart than a window is long, or a moment past the video's end."""
+    lessons = tuning.Lessons(None, None, {}, world.settings.fine_tuning, True)
+    empty = ClickedWindow(None, 3, (), torch.zeros(1), torch.zeros(1))
+    assert lessons._sums(tuning.TunedModel(world.before.model, 0.1), empty).tolist() == [0, 0]
+
+
 def test_processes_share_the_clicks_and_their_losses_add_up(world, monkeypatch):
     """Each scores its own windows; sums over all of them are divided by everybody's counts."""
     encoder, model = world.before.encoder, load_checkpoint(world.before_folder).model
@@ -301,6 +313,9 @@ def test_what_does_not_fit_the_release_or_the_checkpoint_is_refused(world):
     other = replace(world.settings, network=replace(world.settings.network, dim=16))
     world.settings, before = other, world.settings
     with pytest.raises(SettingsError, match=r"cannot change \[network\]"):
+        tuned(world)
+    world.settings = replace(before, loss=replace(before.loss, margin=0.1))
+    with pytest.raises(SettingsError, match=r"cannot change \[loss\]"):
         tuned(world)
     world.settings = before
     videos = tuple(replace(v, sha256="9" * 64) for v in world.release.videos)
