@@ -49,7 +49,7 @@ def plot_study(study: Study, results: Results, path: Path) -> bool:
         axis.locator_params(axis="x", nbins=4)
         axis.grid(axis="x", linewidth=0.4)
     axes[0].set_yticks(range(len(rows)), [variant.name for _, variant in rows], fontsize=8)
-    axes[0].invert_yaxis()
+    axes[0].set_ylim(len(rows) - 0.4, -0.6)
     figure.supxlabel("difference to the model as configured, with 95 % interval", fontsize=9)
     with tables.replaced_file(path) as temporary:
         figure.savefig(temporary, format="png", dpi=130)
