@@ -31,7 +31,7 @@ from dataset_builder.exporters.huggingface import write_huggingface
 from dataset_builder.fusion.boxes import UNION_MARGIN, main_rule
 from dataset_builder.fusion.consensus import fuse
 from dataset_builder.fusion.tubes import tubes_of
-from dataset_builder.release import Release
+from dataset_builder.release import OPTIONAL, Release
 from dataset_builder.settings import BuildSettings
 from dataset_builder.snapshot import AnswerRow, Snapshot, answers_by_frame
 from dataset_builder.splits import parse_shares, videos_in_two_splits, with_splits
@@ -120,7 +120,7 @@ def write_built_release(
     if parent is not None:
         check_later(parent, release.version)
         release = replace(release, parent=parent_link(parent))
-    with tables.fresh_folder(path, force=force) as folder:
+    with tables.fresh_folder(path, force=force, optional=OPTIONAL) as folder:
         write_huggingface(release, folder)
         if parent is not None:
             tables.write_sums(folder)

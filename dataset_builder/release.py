@@ -80,6 +80,8 @@ FORMAT_VERSION = 2
 DERIVATIONS = ("clicks", "means", "none")
 TABLES = ("videos", "actions", "clips", "frames", "answers", "annotators", "boxes", "tubes")
 """The tables in their order."""
+OPTIONAL = ("LICENSE", "reports")
+"""What a release's folder holds only where a licence is stated or a parent is named."""
 _MANIFEST_FIELDS: Mapping[str, type] = {
     "name": str,
     "version": str,

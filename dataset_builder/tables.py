@@ -304,11 +304,19 @@ def replaced_file(path: Path) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def fresh_folder(path: Path, *, force: bool = False) -> Iterator[Path]:
+def fresh_folder(
+    path: Path, *, force: bool = False, optional: Collection[str] = ()
+) -> Iterator[Path]:
     """Yield a temporary folder that becomes `path` when the block ends well.
 
     With `force` a folder is replaced only by one of its own kind, so that a slip of the hand does
     not take a server's home or the snapshot that is being built from.
+
+    Args:
+        path: the folder to write.
+        force: whether to replace `path` where it is of the same kind.
+        optional: names that only some folders of this kind hold; the old one may hold them where
+            its manifest is of the new one's format, and they go with it.
 
     Raises:
         OutputError: `path` exists already, and `force` is not set or it is of another kind.
@@ -323,7 +331,7 @@ def fresh_folder(path: Path, *, force: bool = False) -> Iterator[Path]:
         yield temporary
         temporary.chmod(0o755)
         if path.exists():
-            if not _is_of_one_kind(path, temporary):
+            if not _is_of_one_kind(path, temporary, optional):
                 raise OutputError(
                     f"{path}: holds something else than what is written here; "
                     "it is not replaced even with --force, choose another place"
@@ -337,11 +345,14 @@ def fresh_folder(path: Path, *, force: bool = False) -> Iterator[Path]:
         shutil.rmtree(replaced)
 
 
-def _is_of_one_kind(old: Path, new: Path) -> bool:
+def _is_of_one_kind(old: Path, new: Path, optional: Collection[str]) -> bool:
     """Whether `old` holds nothing that `new` has no name for, and the same format by manifest."""
-    if not old.is_dir() or {p.name for p in old.iterdir()} - {p.name for p in new.iterdir()}:
+    if not old.is_dir():
         return False
+    more = {p.name for p in old.iterdir()} - {p.name for p in new.iterdir()}
     manifests = [folder / "manifest.json" for folder in (old, new)]
     if not manifests[0].is_file():
-        return True
-    return manifests[1].is_file() and len({read_json(m).get("format") for m in manifests}) == 1
+        return not more
+    if not manifests[1].is_file() or more - set(optional):
+        return False
+    return len({read_json(m).get("format") for m in manifests}) == 1

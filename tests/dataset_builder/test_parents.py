@@ -65,6 +65,19 @@ def test_a_release_without_a_parent_says_so(family):
     assert not (family / "first/reports").exists()
 
 
+def test_a_release_with_parent_and_licence_is_replaced_by_one_without(folder, make_snapshot):
+    second = replace(read_release(folder / "second"), licence="CC0-1.0")
+    write_built_release(
+        folder / "second", second, parent=read_content(folder / "first"), force=True
+    )
+    assert (folder / "second/LICENSE").is_file()
+    plain = build_release(make_snapshot(n_clips=7), name="demo", version="1.1.0")
+    write_built_release(folder / "second", plain, force=True)
+    names = {path.name for path in (folder / "second").iterdir()}
+    assert names == {path.name for path in (folder / "first").iterdir()}
+    assert verify_release(folder / "second").findings == ()
+
+
 @pytest.mark.parametrize(
     ("version", "message"),
     [

@@ -261,6 +261,32 @@ def test_a_folder_of_another_kind_is_never_replaced(tmp_path: Path) -> None:
         write_manifest(folder, "snapshot")
 
 
+@pytest.mark.parametrize(
+    ("kind", "more"), [("release", "notes"), ("snapshot", "reports"), (None, "reports")]
+)
+def test_optional_names_go_with_a_folder_of_the_same_format_only(
+    tmp_path: Path, kind: str | None, more: str
+) -> None:
+    old = tmp_path / "old"
+    write_manifest(old, "release")
+    (old / "reports").mkdir()
+    (old / "reports/a.json").write_text("older")
+    with tables.fresh_folder(old, force=True, optional=("reports",)) as folder:
+        write_manifest(folder, "release")
+    assert names(tmp_path) == ["old", "old/manifest.json"]
+    (old / more).mkdir()
+    if kind:
+        write_manifest(old, kind)
+    else:
+        (old / "manifest.json").unlink()
+    with (
+        pytest.raises(OutputError, match="not replaced even with --force"),
+        tables.fresh_folder(old, force=True, optional=("reports",)) as folder,
+    ):
+        write_manifest(folder, "release")
+    assert (old / more).is_dir()
+
+
 def test_the_folder_behind_a_link_is_replaced_and_the_link_stays(tmp_path: Path) -> None:
     (tmp_path / "real").mkdir()
     (tmp_path / "link").symlink_to(tmp_path / "real")
