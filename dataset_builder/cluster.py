@@ -11,7 +11,8 @@ workers stand in folders of their own. A function returns what the user should h
 files too; what it raises ends the whole run.
 
 A worker that dies takes no item with it: the item is given to another. An item that takes down one
-worker after the other ends the run.
+worker after the other ends the run. Local workers end with the process that started them, however
+it ends.
 """
 
 from __future__ import annotations
@@ -23,7 +24,9 @@ import importlib
 import logging
 import logging.handlers
 import multiprocessing
+import os
 import signal
+import threading
 from collections.abc import Callable, Iterable, Iterator, Sized
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
@@ -235,6 +238,15 @@ def _log_lines_from(context: Any) -> Iterator[tuple[Callable[..., None], tuple[A
 
 def _set_up_worker(lines: Any, level: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends it without a traceback of its own
+    # A parent that is killed outright tells nobody, and its workers would wait for work for ever.
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     # Not by basicConfig, whose formatter would put level and name into the line.
     logging.getLogger().addHandler(logging.handlers.QueueHandler(lines))
     logging.getLogger().setLevel(level)
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)

@@ -5,9 +5,12 @@ from __future__ import annotations
 import functools
 import itertools
 import os
+import signal
 import socket
+import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -86,6 +89,49 @@ def test_the_items_of_a_dead_process_are_done_by_another(tmp_path: Path) -> None
 def test_processes_that_die_again_and_again_end_the_run() -> None:
     with pytest.raises(WorkersError, match=r"worker processes died 4 times .* fewer processes"):
         list(map_items(work_items.die, range(2), TWO, what="numbers"))
+
+
+RUN = """
+import functools, pathlib, sys
+from dataset_builder.cluster import Workers, map_items
+from tests.dataset_builder import work_items
+if __name__ == "__main__":
+    work = functools.partial(work_items.wait_for_ever, folder=pathlib.Path(sys.argv[1]))
+    list(map_items(work, range(2), Workers(processes=2), what="numbers"))
+"""
+
+
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="processes are looked up in /proc")
+def test_worker_processes_end_with_a_killed_parent(tmp_path: Path) -> None:
+    (tmp_path / "run.py").write_text(RUN)
+    folder = tmp_path / "workers"
+    folder.mkdir()
+    command = [sys.executable, str(tmp_path / "run.py"), str(folder)]
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    with subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL) as parent:
+        wait_until(lambda: len(list(folder.iterdir())) == 2)
+        parent.kill()
+    workers = [int(path.name) for path in folder.iterdir()]
+    try:
+        wait_until(lambda: not any(is_alive(worker) for worker in workers))
+    finally:
+        for worker in filter(is_alive, workers):
+            os.kill(worker, signal.SIGKILL)
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    for _ in range(600):
+        if condition():
+            return
+        time.sleep(0.05)
+    pytest.fail("it did not come to pass")
+
+
+def is_alive(process_id: int) -> bool:
+    try:
+        return Path(f"/proc/{process_id}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
 
 
 def test_an_item_that_kills_workers_or_a_scheduler_that_goes_away_ends_the_run(
