@@ -93,6 +93,34 @@ def iterate_rows(path: Path, schema: pa.Schema, optional: Collection[str] = ()) 
         raise InputError(f"{path}: a cell is not UTF-8 text ({error})") from error
 
 
+def divide(path: Path, column: str, parts: Mapping[str, str]) -> list[str]:
+    """Put a table's rows into `<table>/<part>.parquet` instead; return the parts that have rows.
+
+    Rows keep their order, and a row group is read at a time. A table without rows stays.
+
+    Args:
+        path: the table.
+        column: the column of text that decides.
+        parts: the part of each value of that column.
+    """
+    folder, writers = path.with_suffix(""), dict[str, pq.ParquetWriter]()
+    with contextlib.ExitStack() as stack:
+        file = pq.ParquetFile(stack.enter_context(path.open("rb")))
+        for number in range(file.num_row_groups):
+            group = file.read_row_group(number)
+            chosen = [parts[value] for value in group[column].to_pylist()]
+            for part in sorted(set(chosen)):
+                if part not in writers:
+                    folder.mkdir(exist_ok=True)
+                    out = stack.enter_context((folder / f"{part}.parquet").open("wb"))
+                    writer = pq.ParquetWriter(out, file.schema_arrow, compression="zstd")
+                    writers[part] = stack.enter_context(writer)
+                writers[part].write_table(group.filter([name == part for name in chosen]))
+    if writers:
+        path.unlink()
+    return sorted(writers)
+
+
 def _cells(column: pa.Array) -> list[Any]:
     if not pa.types.is_string(column.type):
         return list(column.to_pylist())

@@ -15,11 +15,11 @@ from dataset_builder.exporters.ava import write_ava
 from dataset_builder.exporters.coco import write_coco
 from dataset_builder.exporters.cvat import write_cvat
 from dataset_builder.exporters.grounding_youtube import write_grounding_youtube
-from dataset_builder.exporters.huggingface import write_huggingface
+from dataset_builder.exporters.hub import write_hub
 from dataset_builder.exporters.label_studio import write_label_studio
 from dataset_builder.exporters.webdataset import write_webdataset
 from dataset_builder.official.imported import export_official, is_imported, refuse_imported
-from dataset_builder.release import Release, read_release
+from dataset_builder.release import OPTIONAL, Release, read_release
 
 EXPORTS: Mapping[str, Callable[[Release, Path], None]] = {
     "activitynet": write_activitynet,
@@ -27,7 +27,7 @@ EXPORTS: Mapping[str, Callable[[Release, Path], None]] = {
     "coco": write_coco,
     "cvat": write_cvat,
     "grounding-youtube": write_grounding_youtube,
-    "huggingface": write_huggingface,
+    "huggingface": write_hub,
     "label-studio": write_label_studio,
 }
 PICTURE_EXPORTS: Mapping[str, Callable[[Release, Path, Path], None]] = {
@@ -65,8 +65,10 @@ def export(*, release: Path, out: Path, format_name: str, store: Path | None, fo
         return
     refuse_imported(release)
     content = read_release(release)
-    with tables.fresh_folder(out, force=force) as folder:
-        if store is None:
+    with tables.fresh_folder(out, force=force, optional=OPTIONAL) as folder:
+        if format_name == "huggingface":
+            write_hub(content, folder, release)
+        elif store is None:
             EXPORTS[format_name](content, folder)
         else:
             PICTURE_EXPORTS[format_name](content, folder, store)

@@ -1,7 +1,9 @@
 """A release described as Croissant, the JSON-LD by which machine-learning tools load tables.
 
-`croissant.json` lies beside the files it names: each with its SHA-256, and one record set a Parquet
-table with the columns as they stand in the table. The format is MLCommons Croissant 1.1. It has no
+`croissant.json` lies beside the files it names: each with its SHA-256, and one record set a table
+with the columns as they stand in the table. A table is `data/<table>.parquet`, or a set of files
+`data/<table>/<split>.parquet`; then a field `split` tells a record's file, except where the table
+itself has such a column. The format is MLCommons Croissant 1.1. It has no
 `datePublished`: the same snapshot and settings give the same bytes on any day.
 """
 
@@ -88,6 +90,7 @@ def croissant(release: Release, folder: Path) -> dict[str, Any]:
     apart = {FILE, tables.SUMS_NAME}
     paths = sorted(p for p in folder.rglob("*") if p.is_file() and p.name not in apart)
     names = [path.relative_to(folder).as_posix() for path in paths]
+    parts = _parts(names)
     described: dict[str, Any] = {
         "@context": _CONTEXT,
         "@type": "sc:Dataset",
@@ -96,12 +99,11 @@ def croissant(release: Release, folder: Path) -> dict[str, Any]:
         "description": "Boxes, tubes and the clicks they come from: where in a video frame a "
         "named action happens. Coordinates are fractions of the frame as displayed.",
         "version": release.version,
-        "distribution": [_file_object(path, name) for path, name in zip(paths, names, strict=True)],
-        "recordSet": [
-            _record_set(path, name)
-            for path, name in zip(paths, names, strict=True)
-            if path.suffix == ".parquet"
+        "distribution": [
+            *(_file_object(path, name) for path, name in zip(paths, names, strict=True)),
+            *(_file_set(files) for files in parts.values() if _is_divided(files)),
         ],
+        "recordSet": [_record_set(folder, table, files) for table, files in parts.items()],
     }
     return described | ({"license": release.licence} if release.licence else {})
 
@@ -118,21 +120,61 @@ def _file_object(path: Path, name: str) -> dict[str, Any]:
     }
 
 
-def _record_set(path: Path, name: str) -> dict[str, Any]:
-    table = path.stem
-    with path.open("rb") as handle:
-        schema = pq.read_schema(handle)
-    record_set = {
-        "@type": "cr:RecordSet",
-        "@id": table,
-        "name": table,
-        "field": [_field(table, name, column) for column in schema],
+def _parts(names: list[str]) -> dict[str, list[str]]:
+    """Return the files of each table."""
+    parts: dict[str, list[str]] = {}
+    for name in names:
+        if name.startswith("data/") and name.endswith(".parquet"):
+            table = name.removesuffix(".parquet").split("/")[1]
+            parts.setdefault(table, []).append(name)
+    return parts
+
+
+def _is_divided(files: list[str]) -> bool:
+    return files[0].count("/") > 1
+
+
+def _file_set(files: list[str]) -> dict[str, Any]:
+    pattern = f"{files[0].rpartition('/')[0]}/*.parquet"
+    return {
+        "@type": "cr:FileSet",
+        "@id": pattern,
+        "name": pattern,
+        "containedIn": [{"@id": name} for name in files],
+        "encodingFormat": _MEDIA_TYPES[".parquet"],
+        "includes": pattern,
     }
+
+
+def _record_set(folder: Path, table: str, files: list[str]) -> dict[str, Any]:
+    with (folder / files[0]).open("rb") as handle:
+        schema = pq.read_schema(handle)
+    source = {"fileObject": {"@id": files[0]}}
+    if _is_divided(files):
+        source = {"fileSet": {"@id": _file_set(files)["@id"]}}
+    fields = [_field(table, source, column) for column in schema]
+    if _is_divided(files) and "split" not in schema.names:
+        fields.append(_split_field(table, source))
+    record_set = {"@type": "cr:RecordSet", "@id": table, "name": table, "field": fields}
     keys = [{"@id": f"{table}/{column}"} for column in _KEYS.get(table, ())]
     return record_set | ({"key": keys} if keys else {})
 
 
-def _field(table: str, file: str, column: pa.Field) -> dict[str, Any]:
+def _split_field(table: str, source: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "@type": "cr:Field",
+        "@id": f"{table}/split",
+        "name": "split",
+        "dataType": "sc:Text",
+        "source": source
+        | {
+            "extract": {"fileProperty": "fullpath"},
+            "transform": {"regex": r".*/(.+)\.parquet$"},
+        },
+    }
+
+
+def _field(table: str, source: dict[str, Any], column: pa.Field) -> dict[str, Any]:
     shape: list[str] = []
     kind = column.type
     while pa.types.is_list(kind) or pa.types.is_fixed_size_list(kind):
@@ -143,7 +185,7 @@ def _field(table: str, file: str, column: pa.Field) -> dict[str, Any]:
         "@id": f"{table}/{column.name}",
         "name": column.name,
         "dataType": _data_type(kind),
-        "source": {"fileObject": {"@id": file}, "extract": {"column": column.name}},
+        "source": source | {"extract": {"column": column.name}},
     }
     return described | ({"isArray": True, "arrayShape": ",".join(shape)} if shape else {})
 

@@ -3,7 +3,8 @@
 The YAML block names one configuration a table, so `load_dataset(folder, "boxes")` works offline;
 `boxes` is what it loads where none is named. A table without rows has no configuration, since
 `datasets` cannot load one. The text is a function of the release alone.
-`write_huggingface` writes a whole folder for the Hub, also of releases that have no card yet.
+`write_huggingface` writes tables, card and papers as they stand in a release's folder; `hub` writes
+a folder for the Hub whose splits can be loaded one by one.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from dataset_builder.exporters.citation import write_papers
@@ -20,6 +22,8 @@ from dataset_builder.exporters.published import how_it_was_made, is_published, i
 from dataset_builder.release import Release, funnel, write_release_tables
 
 DEFAULT_TABLE = "boxes"
+WHOLE = "full"
+"""The split that a table has which is not dealt to splits."""
 _TABLES = {
     "videos": "source videos: size as displayed, duration, digest of the file",
     "actions": "classes of action with their query text",
@@ -36,21 +40,34 @@ _SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (10**6
 def write_huggingface(release: Release, folder: Path) -> None:
     """Write tables, compatible files, card, papers and `croissant.json` into an existing folder."""
     write_release_tables(folder, release)
-    if _has_compat(release):
-        write_grounding_youtube(release, folder / FOLDER)
+    write_texts(release, folder)
     write_card(release, folder / "README.md")
-    write_papers(release, folder)
     write_croissant(release, folder)
 
 
-def write_card(release: Release, path: Path) -> None:
-    """Write the card to a file."""
-    path.write_text(dataset_card(release), encoding="utf-8", newline="")
+def write_texts(release: Release, folder: Path) -> None:
+    """Write what lies beside tables and card: compatible files and papers."""
+    if _has_compat(release):
+        write_grounding_youtube(release, folder / FOLDER)
+    write_papers(release, folder)
 
 
-def dataset_card(release: Release) -> str:
-    """Return the text of a release's README.md."""
-    parts = [_front_matter(release), _what(release), _counts(release)]
+def write_card(
+    release: Release, path: Path, splits: Mapping[str, Sequence[str]] | None = None
+) -> None:
+    """Write the card to a file; `splits` as for `dataset_card`."""
+    path.write_text(dataset_card(release, splits), encoding="utf-8", newline="")
+
+
+def dataset_card(release: Release, splits: Mapping[str, Sequence[str]] | None = None) -> str:
+    """Return the text of README.md.
+
+    Args:
+        release: what the card is about.
+        splits: the splits of each table where it has a file for each (`hub`); without it the card
+            is that of the release's own folder, a file a table.
+    """
+    parts = [_front_matter(release, splits), _what(release, splits), _counts(release)]
     if release.derivation == "clicks":
         parts += [_COLLECTION, _rules(release)]
         parts += [_agreement(release)] if release.agreement else []
@@ -61,7 +78,7 @@ def dataset_card(release: Release) -> str:
     return "\n".join((*parts, _licence(release)))
 
 
-def _front_matter(release: Release) -> str:
+def _front_matter(release: Release, splits: Mapping[str, Sequence[str]] | None) -> str:
     lines = ["---", f"pretty_name: {json.dumps(f'{release.name} {release.version}')}"]
     if re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9.-]*", release.licence):
         lines.append(f"license: {release.licence.lower()}")
@@ -79,13 +96,17 @@ def _front_matter(release: Release) -> str:
         lines.append(f"- config_name: {table}")
         if table == DEFAULT_TABLE:
             lines.append("  default: true")
-        lines += ["  data_files:", "  - split: full", f"    path: data/{table}.parquet"]
+        lines.append("  data_files:")
+        for split in splits[table] if splits else (WHOLE,):
+            path = f"{table}/{split}" if splits else table
+            lines += [f"  - split: {split}", f"    path: data/{path}.parquet"]
     return "\n".join([*lines, "---", ""])
 
 
-def _what(release: Release) -> str:
+def _what(release: Release, splits: Mapping[str, Sequence[str]] | None) -> str:
+    place = "`data/{}/`" if splits else "`data/{}.parquet`"
     table_lines = "\n".join(
-        f"- `data/{name}.parquet`: {text}{'' if getattr(release, name) else '; empty here'}."
+        f"- {place.format(name)}: {text}{'' if getattr(release, name) else '; empty here'}."
         for name, text in _TABLES.items()
     )
     return f"""# {release.name} {release.version}
@@ -97,8 +118,17 @@ displayed, origin top-left. Videos are not part of the release.
 {table_lines}
 {_COMPAT if _has_compat(release) else ""}\
 - `croissant.json`: the tables and the digest of each file, for tools that read Croissant.
-- `manifest.json`: settings, counts, the snapshot's digest. `SHA256SUMS`: the digest of each file.
+- `manifest.json`: settings, counts, the snapshot's digest.{_SUMS if splits is None else ""}
 - `CITATION.cff`: how to cite it. `CHANGELOG.md`: what this version brought.
+{"" if splits is None else _hub(release)}"""
+
+
+def _hub(release: Release) -> str:
+    digest = f" (digest `{release.digest}`)" if release.digest else ""
+    return f"""
+Rows lie in one file a split, by the split of their video; `actions` and `annotators` have one for
+all, `{WHOLE}`. Exported from a release folder{digest}: `dataset-builder verify` takes that folder,
+not this one.
 """
 
 
@@ -107,6 +137,7 @@ def _has_compat(release: Release) -> bool:
     return not is_published(release) or is_repaired(release)
 
 
+_SUMS = " `SHA256SUMS`: the digest of each file."
 _COMPAT = """\
 - `compat/grounding-youtube/`: the boxes as GroundingYouTube JSON, in whole pixels of a frame
   stretched to 640x480 (480x640 for portrait videos); `id2wh_new.json` states it for each video.
