@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from fractions import Fraction
@@ -104,4 +105,29 @@ def videos_in_two_splits(clips: Iterable[Clip]) -> dict[str, tuple[str, ...]]:
         video_id: tuple(sorted(splits))
         for video_id, splits in sorted(found.items())
         if len(splits) > 1
+    }
+
+
+def counts_by_split(
+    clips: Iterable[Clip], frame_clips: Iterable[str], named: Iterable[str] = ()
+) -> dict[str, dict[str, int]]:
+    """Return how many videos, clips and frames each split has, in the order of the names.
+
+    >>> counts_by_split([], [], ["test"])
+    {'test': {'videos': 0, 'clips': 0, 'frames': 0}}
+
+    Args:
+        clips: all clips.
+        frame_clips: the `clip_id` of each frame.
+        named: splits that are counted even where no clip is of them.
+    """
+    split_of = {clip.clip_id: (clip.split, clip.video_id) for clip in clips}
+    n_clips = Counter(split for split, _ in split_of.values())
+    n_videos = Counter(split for split, _ in set(split_of.values()))
+    n_frames: Counter[str] = Counter()
+    for clip_id, n in Counter(frame_clips).items():
+        n_frames[split_of[clip_id][0]] += n
+    return {
+        split: {"videos": n_videos[split], "clips": n_clips[split], "frames": n_frames[split]}
+        for split in sorted({*n_clips, *named})
     }

@@ -20,8 +20,9 @@ from dataset_builder.changes_report import check_later, report_path
 from dataset_builder.cluster import Workers
 from dataset_builder.commands.options import FOLDER, NEW, PROCESSES, SCHEDULER
 from dataset_builder.release import Release, counts_of, funnel
-from dataset_builder.settings import parse_settings
+from dataset_builder.settings import BuildSettings, parse_settings
 from dataset_builder.snapshot import read_snapshot
+from dataset_builder.splits import counts_by_split, parse_shares
 from dataset_builder.verify import Verification, verify_release
 
 
@@ -73,13 +74,17 @@ def build(
         )
         digest = write_built_release(out, release, parent=before, force=force)
     manifest = tables.read_json(out / "manifest.json")
+    splits = _splits(release, settings)
+    _warn_of_empty(splits, settings.splits)
     if as_json:
-        click.echo(json.dumps(_build_json(release, manifest, digest)))
+        click.echo(json.dumps(_build_json(release, manifest, digest) | {"splits": splits}))
         return
     click.echo(f"{name} {version} from snapshot {release.snapshot['snapshot_id']}")
     if before:
         click.echo(f"parent: {before.title}; what changed: {report_path(out, before.version)}")
     _echo_funnel(release)
+    for split, counts in splits.items():
+        click.echo(f"  split {split}: " + ", ".join(f"{n:,} {what}" for what, n in counts.items()))
     click.echo(f"sha256 of {tables.SUMS_NAME}: {digest}")
 
 
@@ -140,6 +145,21 @@ def _echo_funnel(release: Release) -> None:
     width = max(len(stage) for stage, _ in stages)
     for stage, count in stages:
         click.echo(f"  {stage:<{width}}  {count:>11,}")
+
+
+def _splits(release: Release, settings: BuildSettings) -> dict[str, dict[str, int]]:
+    frame_clips = (frame.clip_id for frame in release.frames)
+    return counts_by_split(release.clips, frame_clips, parse_shares(settings.splits))
+
+
+def _warn_of_empty(splits: Mapping[str, Mapping[str, int]], shares: str) -> None:
+    empty = [split for split, counts in splits.items() if not counts["videos"]]
+    if empty:
+        text = (
+            f"warning: no video is of the split {', '.join(map(repr, empty))} ({shares}); with few "
+            "videos that can be: name other shares or another split_salt before you publish"
+        )
+        click.echo(text, err=True)
 
 
 def _echo_verification(outcome: Verification) -> None:

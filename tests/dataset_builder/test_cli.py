@@ -7,6 +7,7 @@ import pytest
 from click.testing import CliRunner
 
 from dataset_builder.cli import main
+from dataset_builder.release import read_release
 
 
 def run(*arguments: object):
@@ -37,6 +38,26 @@ def test_build_prints_one_json_object_for_machines(snapshot_folder, tmp_path, re
     assert found.keys() >= {"release_sha256", "frames", "answers", "clicks", "boxes", "tubes"}
     verified = json.loads(run("verify", release, "--json").stdout)
     assert verified["release_sha256"] == found["release_sha256"]
+
+
+def test_build_counts_each_split_and_warns_of_one_without_videos(snapshot_folder, tmp_path):
+    named = ("--name", "demo", "--version", "1.0.0", "--set", "split_salt=a", "--set")
+    two = run("build", snapshot_folder, tmp_path / "a", *named, "splits=train=1,test=1", "--json")
+    splits = json.loads(two.stdout)["splits"]
+    clips = read_release(tmp_path / "a").clips
+    for name in ("train", "test"):
+        mine = [clip for clip in clips if clip.split == name]
+        assert splits[name]["clips"] == len(mine) > 0
+        assert splits[name]["videos"] == len({clip.video_id for clip in mine})
+    assert sum(counts["frames"] for counts in splits.values()) == 26
+    assert "warning: no video" not in two.stderr
+    rare = "splits=train=1,test=1,val=0.000001"
+    three = run("build", snapshot_folder, tmp_path / "b", *named, rare)
+    assert "  split val: 0 videos, 0 clips, 0 frames" in three.stdout.splitlines()
+    (warning,) = [line for line in three.stderr.splitlines() if "no video" in line]
+    assert warning.startswith("warning: no video is of the split 'val' (train=1,test=1,val=")
+    again = run("build", snapshot_folder, tmp_path / "c", *named, rare, "--json")
+    assert json.loads(again.stdout)["splits"]["val"] == {"videos": 0, "clips": 0, "frames": 0}
 
 
 def test_build_settings_come_from_the_command_line(snapshot_folder, tmp_path, release):
