@@ -1,22 +1,28 @@
 """Which version step the changes of a release ask for, and whether the version makes it.
 
 - major: the format, a table's columns, the derivation, a setting, the rules of main boxes, an
-  action that is gone, or a clip of another split. Scores on two majors do not compare.
+  action that is gone, or a clip or a video of another split. Scores on two majors do not compare.
 - minor: videos, clips or frames that came or went, actions that came. A clip that stays where it
   was and has another action is a corrected label, not a clip that came and one that went.
 - patch: any other change: clicks, boxes, labels, texts.
 - none: the name of the data set, the program that made it.
+
+A split is its name and whether its clips are scored. A corrected label has another id and is found
+by its place. A video is of another split where none of its clips is of one that it had before.
 """
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from dataset_builder.changes import MAIN, Changes, Content, Key
+from dataset_builder.tables import Row
 
 STEPS = ("none", "patch", "minor", "major")
 """Steps from the smallest to the largest."""
@@ -25,6 +31,7 @@ EARLIER = "earlier"
 
 _MAJOR_FIELDS = ("format", "format_version", "derivation")
 _UNRANKED_FIELDS = ("name", "made_with")
+_SPLIT = ("split", "is_benchmark")
 _SUBJECTS = ("videos", "actions", "clips", "frames")
 
 
@@ -99,16 +106,15 @@ def _major(changes: Changes) -> Iterator[tuple[str, str]]:
     if rules[0] and rules[1] and rules[0] != rules[1]:
         old, new = (", ".join(sorted(found)) for found in rules)
         yield "major", f"rules of main boxes were {old}, are {new}"
-    moved = _moved_clips(changes)
-    if moved:
-        yield "major", f"clips of another split: {moved}"
+    moved = {"clips": _moved_clips(changes), "videos": _moved_videos(changes)}
+    yield from (("major", f"{name} of another split: {n}") for name, n in moved.items() if n)
     gone = _removed(changes, "actions")
     if gone:
         yield "major", f"actions that are gone: {len(gone)}"
 
 
 def _minor(changes: Changes) -> Iterator[tuple[str, str]]:
-    relabelled = _relabelled(changes)
+    relabelled = {row["clip_id"] for pair in _relabelled(changes) for row in pair}
     for name in _SUBJECTS:
         table = changes.tables.get(name)
         if table is None:
@@ -124,7 +130,7 @@ def _minor(changes: Changes) -> Iterator[tuple[str, str]]:
 def _patch(changes: Changes) -> Iterator[tuple[str, str]]:
     relabelled = _relabelled(changes)
     if relabelled:
-        yield "patch", f"clips with another action: {len(relabelled) // 2}"
+        yield "patch", f"clips with another action: {len(relabelled)}"
     for name, table in changes.tables.items():
         if table.changed:
             yield "patch", f"{name} that changed: {len(table.changed)}"
@@ -138,10 +144,29 @@ def _patch(changes: Changes) -> Iterator[tuple[str, str]]:
 
 
 def _moved_clips(changes: Changes) -> int:
-    """Return how many clips are of another split, or scored in one release alone."""
+    """Return how many clips are of another split, whether they kept their action or not."""
     table = changes.tables.get("clips")
     rows = table.changed if table else ()
-    return sum(not {"split", "is_benchmark"}.isdisjoint(row.values) for row in rows)
+    kept = sum(not set(_SPLIT).isdisjoint(row.values) for row in rows)
+    return kept + sum(_split(old) != _split(new) for old, new in _relabelled(changes))
+
+
+def _moved_videos(changes: Changes) -> int:
+    """Return how many videos of both releases have clips of other splits only."""
+    before, after = (_splits_of_videos(content) for content in (changes.before, changes.after))
+    return sum(before[video].isdisjoint(after[video]) for video in before.keys() & after.keys())
+
+
+def _splits_of_videos(content: Content) -> Mapping[Any, set[tuple[Any, ...]]]:
+    found: dict[Any, set[tuple[Any, ...]]] = defaultdict(set)
+    table = content.tables.get("clips")
+    for row in table.rows.values() if table else ():
+        found[row["video_id"]].add(_split(row))
+    return found
+
+
+def _split(clip: Row) -> tuple[Any, ...]:
+    return tuple(clip.get(column) for column in _SPLIT)
 
 
 def _shown(value: Any) -> str:
@@ -160,20 +185,34 @@ def _rules(content: Content) -> set[str]:
     return {str(row["rule"]) for key, row in rows if key[2] == MAIN}
 
 
-def _relabelled(changes: Changes) -> set[Any]:
-    """Return the ids, before and after, of clips that stay where they were with another action."""
+def _relabelled(changes: Changes) -> list[tuple[Row, Row]]:
+    """Return clips, before and after, that stay where they were with another action.
+
+    Of several at one place those of one split belong together.
+    """
     table = changes.tables.get("clips")
     if table is None:
-        return set()
+        return []
     sides = [
         _by_place(content, keys)
         for content, keys in ((changes.before, table.removed), (changes.after, table.added))
     ]
-    both = sides[0].keys() & sides[1].keys()
-    return {side[place] for place in both for side in sides}
+    pairs: list[tuple[Row, Row]] = []
+    for place in sides[0].keys() & sides[1].keys():
+        left = [list(side[place]) for side in sides]
+        near = sorted(itertools.product(*left), key=lambda pair: _split(pair[0]) != _split(pair[1]))
+        for old, new in near:
+            if old in left[0] and new in left[1]:
+                left[0].remove(old)
+                left[1].remove(new)
+                pairs.append((old, new))
+    return pairs
 
 
-def _by_place(content: Content, keys: tuple[Key, ...]) -> Mapping[tuple[Any, ...], Any]:
-    """Return the clip at each `(video, start, end)`."""
-    rows = (content.tables["clips"].rows[key] for key in keys)
-    return {(row["video_id"], row["start_s"], row["end_s"]): row["clip_id"] for row in rows}
+def _by_place(content: Content, keys: tuple[Key, ...]) -> Mapping[tuple[Any, ...], list[Row]]:
+    """Return the clips at each `(video, start, end)`."""
+    found: dict[tuple[Any, ...], list[Row]] = defaultdict(list)
+    for key in keys:
+        row = content.tables["clips"].rows[key]
+        found[row["video_id"], row["start_s"], row["end_s"]].append(row)
+    return found

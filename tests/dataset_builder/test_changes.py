@@ -17,7 +17,7 @@ from dataset_builder.build import build_release
 from dataset_builder.changes import KEYS, Table, box_ious, compare_releases
 from dataset_builder.changes import _compare_tables as compare_tables
 from dataset_builder.cli import main
-from dataset_builder.domain import Action
+from dataset_builder.domain import Action, clip_id_for
 from dataset_builder.errors import InputError
 from dataset_builder.release import write_release
 from dataset_builder.settings import BuildSettings
@@ -138,20 +138,92 @@ def test_new_clips_are_a_minor_step_and_an_action_that_goes_a_major_one(write, m
     assert step_of(more, small) == ("major", ["actions that are gone: 1"])
 
 
-def test_a_clip_with_another_action_is_a_corrected_label(write, make_snapshot):
+def change_clips(snapshot, change):
+    """Return the snapshot with `change(clip)` for each clip, its frames and answers renamed."""
+    clips = [change(clip) for clip in snapshot.clips]
+    clips = [
+        replace(clip, clip_id=clip_id_for(clip.video_id, clip.segment, clip.action_id))
+        for clip in clips
+    ]
+    named = {old.clip_id: new.clip_id for old, new in zip(snapshot.clips, clips, strict=True)}
+    frames, answers = (
+        tuple(replace(row, clip_id=named[row.clip_id]) for row in rows)
+        for rows in (snapshot.frames, snapshot.answers)
+    )
+    return replace(snapshot, clips=tuple(clips), frames=frames, answers=answers)
+
+
+@pytest.mark.parametrize(
+    ("changed", "major"),
+    [
+        ({}, []),
+        ({"split": "train"}, ["clips of another split: 2", "videos of another split: 1"]),
+        ({"is_benchmark": False}, ["clips of another split: 2", "videos of another split: 1"]),
+    ],
+)
+def test_a_clip_with_another_action_is_a_corrected_label_unless_its_split_is_another_too(
+    write, make_snapshot, changed, major
+):
     snapshot = make_snapshot()
-    old = snapshot.clips[0].clip_id
-    action = next(a for a in snapshot.actions if a.action_id != snapshot.clips[0].action_id)
-    new = old.replace(snapshot.clips[0].action_id, action.action_id)
-    clips = (replace(snapshot.clips[0], clip_id=new, action_id=action.action_id),)
-    renamed = {
-        name: tuple(replace(r, clip_id=new) if r.clip_id == old else r for r in rows)
-        for name, rows in (("frames", snapshot.frames), ("answers", snapshot.answers))
-    }
-    later = replace(snapshot, clips=(*clips, *snapshot.clips[1:]), **renamed)
-    needed, texts = step_of(write("1.0.0"), write("1.0.1", snapshot=later))
-    assert needed == "patch"
-    assert "clips with another action: 1" in texts
+    actions = [action.action_id for action in snapshot.actions]
+
+    def corrected(clip):
+        if clip.video_id != "video0":
+            return clip
+        action = actions[(actions.index(clip.action_id) + 1) % len(actions)]
+        return replace(clip, action_id=action, **changed)
+
+    later = change_clips(snapshot, corrected)
+    step = version_step(compare_releases(write("1.0.0"), write("1.0.1", snapshot=later)))
+    assert step.needed == ("major" if major else "patch")
+    assert [text for size, text in step.reasons if size == "major"] == major
+    assert "clips with another action: 2" in [text for _, text in step.reasons]
+    assert step.is_enough == (not major)
+
+
+def test_a_video_whose_clips_all_have_other_bounds_may_be_of_another_split(write, make_snapshot):
+    snapshot = make_snapshot()
+
+    def moved(clip, split):
+        segment = replace(clip.segment, end_s=clip.segment.end_s + 0.5)
+        return replace(clip, segment=segment, split=split) if clip.video_id == "video0" else clip
+
+    same = change_clips(snapshot, lambda clip: moved(clip, clip.split))
+    other = change_clips(snapshot, lambda clip: moved(clip, "train"))
+    before = write("1.0.0")
+    assert step_of(before, write("1.1.0", snapshot=same))[0] == "minor"
+    needed, texts = step_of(before, write("1.1.1", snapshot=other))
+    assert (needed, texts[0]) == ("major", "videos of another split: 1")
+
+
+def test_of_two_labels_at_one_place_the_scored_one_stays_the_scored_one(write, make_snapshot):
+    snapshot = make_snapshot()
+    first = snapshot.clips[0]
+    actions = [action.action_id for action in snapshot.actions]
+
+    def doubled(names, scored):
+        """Return two clips at the first one's place, without frames."""
+        clips = [
+            replace(
+                first,
+                action_id=name,
+                clip_id=clip_id_for(first.video_id, first.segment, name),
+                is_benchmark=is_scored,
+            )
+            for name, is_scored in zip(names, scored, strict=True)
+        ]
+        return replace(
+            snapshot,
+            clips=(*clips, *snapshot.clips[1:]),
+            frames=tuple(f for f in snapshot.frames if f.clip_id != first.clip_id),
+            answers=tuple(a for a in snapshot.answers if a.clip_id != first.clip_id),
+        )
+
+    before = write("1.0.0", snapshot=doubled(actions[:2], (True, False)))
+    same = write("1.0.1", snapshot=doubled(actions[2:4], (False, True)))
+    assert step_of(before, same) == ("patch", ["clips with another action: 2"])
+    both = write("1.0.2", snapshot=doubled(actions[2:4], (True, True)))
+    assert step_of(before, both)[1][0] == "clips of another split: 1"
 
 
 def test_another_format_compares_by_the_columns_that_both_have(write):
