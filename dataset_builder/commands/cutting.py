@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from dataset_builder.cluster import Workers, map_items
-from dataset_builder.commands.options import PROCESSES, SCHEDULER, SHARD
+from dataset_builder.commands.options import NEW_FOLDER, PROCESSES, SCHEDULER, SHARD
 from dataset_builder.console import echo
 from dataset_builder.errors import VideoError
 from dataset_builder.frames import VideoFrames, cut_frames, find_videos
@@ -17,7 +17,7 @@ from dataset_builder.frames import VideoFrames, cut_frames, find_videos
 
 @click.command("cut-frames")
 @click.argument("videos", type=click.Path(exists=True, path_type=Path))
-@click.argument("store", type=click.Path(file_okay=False, path_type=Path))
+@click.argument("store", type=NEW_FOLDER)
 @click.option("--partial", is_flag=True, help="Keep what damaged videos still show.")
 @PROCESSES
 @SCHEDULER

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import click
 
 from dataset_builder import tables
-from dataset_builder.commands.options import FOLDER, NEW
+from dataset_builder.commands.options import AS_JSON, FOLDER, NEW, refuse_input
 from dataset_builder.contact_sheet import DEFAULT_MAX_FRAMES, write_contact_sheet
 from dataset_builder.exporters.activitynet import write_activitynet
 from dataset_builder.exporters.ava import write_ava
@@ -51,17 +52,28 @@ MOST_NAMES = 8
 )
 @click.option("--frames", "store", type=FOLDER, help="Frame store, to put the pictures beside.")
 @click.option("--force", is_flag=True, help="Replace OUT where it exists.")
-def export(*, release: Path, out: Path, format_name: str, store: Path | None, force: bool) -> None:
+@AS_JSON
+def export(
+    *,
+    release: Path,
+    out: Path,
+    format_name: str,
+    store: Path | None,
+    force: bool,
+    as_json: bool,
+) -> None:
     """Write a RELEASE in another project's format into the folder OUT (docs/formats.md).
 
     What import-official wrote is written as the published files again, byte for byte.
     """
+    refuse_input(out, release, store)
     if store is None and format_name not in EXPORTS:
         raise click.UsageError(f"{format_name} is made of pictures; pass --frames STORE")
     if store is not None and format_name not in PICTURE_EXPORTS:
         raise click.UsageError(f"{format_name} holds no pictures; leave --frames out")
     if is_imported(release) and format_name == "grounding-youtube":
-        _echo_names(out, export_official(release, out, force=force))
+        export_official(release, out, force=force)
+        _echo_files(out, as_json=as_json)
         return
     refuse_imported(release)
     content = read_release(release)
@@ -72,8 +84,7 @@ def export(*, release: Path, out: Path, format_name: str, store: Path | None, fo
             EXPORTS[format_name](content, folder)
         else:
             PICTURE_EXPORTS[format_name](content, folder, store)
-        names = sorted(path.name for path in folder.iterdir())
-    _echo_names(out, names)
+    _echo_files(out, as_json=as_json)
 
 
 @click.command("contact-sheet")
@@ -89,17 +100,38 @@ def export(*, release: Path, out: Path, format_name: str, store: Path | None, fo
     help="Draw no more frames than this; the sheet says how many it leaves out.",
 )
 @click.option("--force", is_flag=True, help="Replace OUT where it exists.")
+@AS_JSON
 def contact_sheet(
-    *, release: Path, out: Path, store: Path, clip_ids: Sequence[str], max_frames: int, force: bool
+    *,
+    release: Path,
+    out: Path,
+    store: Path,
+    clip_ids: Sequence[str],
+    max_frames: int,
+    force: bool,
+    as_json: bool,
 ) -> None:
     """Draw a RELEASE's frames with clicks, heatmap and box into one picture, OUT (PNG)."""
+    refuse_input(out, release, store)
     drawn, total = write_contact_sheet(
         read_release(release), store, out, clip_ids=clip_ids, max_frames=max_frames, force=force
     )
+    if as_json:
+        click.echo(json.dumps({"file": str(out), "drawn": drawn, "frames": total}))
+        return
     click.echo(f"{out}: {drawn} of {total} frames")
 
 
-def _echo_names(out: Path, names: Sequence[str]) -> None:
+def _echo_files(out: Path, *, as_json: bool) -> None:
+    """Tell what an export wrote: its few names, or as JSON every file below it."""
+    if as_json:
+        files = sorted(path for path in out.rglob("*") if path.is_file())
+        names = [path.relative_to(out).as_posix() for path in files]
+        size = sum(path.stat().st_size for path in files)
+        found = {"folder": str(out), "n_files": len(names), "bytes": size, "files": names}
+        click.echo(json.dumps(found))
+        return
+    names = sorted(path.name for path in out.iterdir())
     few = ", ".join(names) if len(names) <= MOST_NAMES else f"{len(names):,} files"
     click.echo(f"{out}: {few}")
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from dataset_builder.commands.options import FILE, FOLDER, NEW
+from dataset_builder.commands.options import AS_JSON, FILE, FOLDER, NEW
 from dataset_builder.console import echo
 from dataset_builder.importers.activitynet import read_activitynet
 from dataset_builder.importers.clip_csv import write_clip_csv
@@ -28,7 +28,6 @@ from dataset_builder.importers.mining_youtube import read_classes, read_mining_y
 
 EXISTS = click.Path(exists=True, path_type=Path)
 FORCE = click.option("--force", is_flag=True, help="Replace OUT where it exists.")
-AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 
 
 def _rate(_ctx: click.Context, _param: click.Parameter, value: str | None) -> Fraction | None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from dataset_builder.commands.options import FOLDER, NEW
+from dataset_builder.commands.options import FOLDER, NEW, refuse_input
 from dataset_builder.official.comparison_text import text_of as comparison_lines
 from dataset_builder.official.defects import find_defects, report_of
 from dataset_builder.official.defects import text_of as defect_lines
@@ -41,6 +41,7 @@ def import_official_command(
     as_json: bool,
 ) -> None:
     """Read GroundingYouTube's published files in FOLDER; write tables and releases into OUT."""
+    refuse_input(out, folder)
     imported = import_official(
         folder, out, boxes=boxes, repaired=repaired, licence=licence, force=force
     )
@@ -90,6 +91,7 @@ def report_official_command(
     OUT gets faithful.html, repaired.html, repairs.html (what is wrong, and what the repairs
     change), figures.json, and imported/ with the releases.
     """
+    refuse_input(out, folder)
     figures = report_official(folder, out, boxes=boxes, force=force)
     if as_json:
         click.echo(json.dumps(figures))

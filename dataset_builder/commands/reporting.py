@@ -17,7 +17,7 @@ from dataset_builder.changes import (
     box_ious,
     compare_releases,
 )
-from dataset_builder.commands.options import FOLDER, NEW
+from dataset_builder.commands.options import FOLDER, NEW, refuse_input
 from dataset_builder.errors import OutputError
 from dataset_builder.official.imported import refuse_imported
 from dataset_builder.report.figures import figures
@@ -68,6 +68,7 @@ def report(
     """
     if frames and videos:
         raise click.UsageError("pictures come from --frames or from --videos, not from both")
+    refuse_input(out, release, frames, videos, parent)
     if out.exists() and not force:
         raise OutputError(f"{out}: exists already; choose another place or pass --force")
     refuse_imported(release)
