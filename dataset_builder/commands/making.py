@@ -84,7 +84,10 @@ def build(
         click.echo(f"parent: {before.title}; what changed: {report_path(out, before.version)}")
     _echo_funnel(release)
     for split, counts in splits.items():
-        click.echo(f"  split {split}: " + ", ".join(f"{n:,} {what}" for what, n in counts.items()))
+        texts = [
+            f"{n:,} {what.removesuffix('s') if n == 1 else what}" for what, n in counts.items()
+        ]
+        click.echo(f"  split {split}: {', '.join(texts)}")
     click.echo(f"sha256 of {tables.SUMS_NAME}: {digest}")
 
 
