@@ -19,7 +19,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -80,7 +80,7 @@ class VideoFrames:
 
     video: Video
     frames: tuple[FrameImage, ...]
-    reader: str
+    reader: Literal["decord", "pyav"]
     reader_reason: str
     missing_seconds: tuple[int, ...]
 
@@ -259,9 +259,12 @@ def cut_frames(
             stored_soon.popleft().result()
         stored_soon.append(writer.submit(store_it, shown))
 
+    # The same reader again: an image that was lost comes back under its own name.
+    before = Reading(stored.reader, stored.reader_reason) if stored else None
     # One thread writes, in order, while the next frames are decoded.
     with ThreadPoolExecutor(1) as writer:
-        reading = read_nearest(survey, todo, _fitted(survey, settings.long_side_px), keep)
+        size = _fitted(survey, settings.long_side_px)
+        reading = read_nearest(survey, todo, size, keep, before)
         for stored_now in stored_soon:
             stored_now.result()
     known |= {todo[i]: cut[i] for i in reading.delivered}

@@ -1,8 +1,9 @@
 """Two readers of one video, decord and PyAV, behind one call that says which of them it trusted.
 
-decord reads wherever nothing speaks against it: it is known to be right for the codec and the
-container, and lists the same frames at the same times as the packets. PyAV reads the rest. Both
-deliver upright pictures with square pixels: decord turns them by itself, PyAV's are turned here.
+decord seeks, so it reads what is asked for here and there, wherever nothing speaks against it: it
+is known to be right for the codec and the container, and lists the same frames at the same times as
+the packets. PyAV reads the rest, and all that is asked for densely (`DENSE_SHARE`). Both deliver
+upright pictures with square pixels: decord turns them by itself, PyAV's are turned here.
 """
 
 from __future__ import annotations
@@ -36,6 +37,16 @@ DECODER_THREADS = 4
 
 AGREES = "decord agrees with the packets"
 
+DENSE_SHARE = 2 / 3
+"""A request is dense that wants something of this share of the whole seconds up to its last time.
+
+PyAV passes every frame from the start to the last one wanted; decord takes 1.15 to 1.4 times as
+long for each frame that it passes, and seeks over groups of pictures that nobody wants. So seeking
+pays where it saves a third (`benchmarks/README.md`).
+"""
+
+IS_DENSE = "so many frames are wanted that seeking does not pay"
+
 
 @dataclass(frozen=True, slots=True)
 class Shown:
@@ -64,12 +75,16 @@ class Reading:
 
 
 class DecordUnfitError(VideoError):
-    """decord cannot be trusted with this file; the message is the reason."""
+    """decord cannot be trusted with this file or is slow at it; the message is the reason."""
 
 
-def choose_reader(survey: Survey) -> Reading:
-    """Return which reader would be trusted with a video, and why, without decoding it."""
+def choose_reader(survey: Survey, times_s: Sequence[float] = ()) -> Reading:
+    """Return which reader would read a video at some times, and why, without decoding it.
+
+    Without times it is the one that may seek in it.
+    """
     try:
+        _refuse_dense(survey, times_s)
         _open_decord(survey, None)
     except DecordUnfitError as error:
         return Reading("pyav", str(error))
@@ -81,6 +96,7 @@ def read_nearest(
     times_s: Sequence[float],
     size: tuple[int, int] | None,
     keep: Callable[[Shown], None],
+    before: Reading | None = None,
 ) -> Reading:
     """Hand the frame shown nearest to each time to `keep`, in ascending order of times.
 
@@ -93,6 +109,8 @@ def read_nearest(
         times_s: (n,) seconds of the video's clock, in any order.
         size: (width, height) of the upright picture in pixels; None is the display size.
         keep: takes each frame.
+        before: how other frames of this video were read, where these must be from the same reader;
+            `DENSE_SHARE` then plays no part.
 
     Raises:
         VideoError: the video does not say when its frames are shown.
@@ -106,6 +124,10 @@ def read_nearest(
         return frozenset(delivered)
 
     try:
+        if before is None:
+            _refuse_dense(survey, times_s)
+        elif before.reader == "pyav":
+            raise DecordUnfitError(before.reason)
         return Reading("decord", AGREES, hand_over(_read_with_decord(survey, times_s, size)))
     except DecordUnfitError as error:
         reason = str(error)
@@ -245,6 +267,12 @@ def _read_with_decord(
         for frame, image in zip(block, images, strict=True):
             for position in positions[frame]:
                 yield Shown(position, float(survey.times_s[frame]), image)
+
+
+def _refuse_dense(survey: Survey, times_s: Sequence[float]) -> None:
+    seconds = {max(0, int(time_s)) for time_s in times_s if _is_inside(survey, time_s)}
+    if seconds and not survey.objection and len(seconds) >= DENSE_SHARE * (1 + max(seconds)):
+        raise DecordUnfitError(IS_DENSE)
 
 
 def _is_inside(survey: Survey, time_s: float) -> bool:

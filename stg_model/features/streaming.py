@@ -37,7 +37,7 @@ def frames_in_blocks(
         VideoError: the file cannot be read, or shows nothing at one of the times.
     """
     survey = survey_video(path)
-    if choose_reader(survey).reader == "pyav":
+    if choose_reader(survey, times_s.tolist()).reader == "pyav":
         yield from _from_pyav(survey, times_s, size, n_block)
         return
     for start in range(0, len(times_s), n_block):

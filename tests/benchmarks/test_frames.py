@@ -18,4 +18,4 @@ def test_the_frames_benchmark_reads_every_number_back():
     )
     found = json.loads(result.stdout.splitlines()[-1])
     assert found["wrong_frames"] == 0
-    assert [(row["frames"], row["reader"]) for row in found["kinds"]] == [(2, "decord")] * 2
+    assert [(row["frames"], row["reader"]) for row in found["kinds"]] == [(2, "pyav")] * 2

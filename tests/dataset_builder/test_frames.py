@@ -218,7 +218,27 @@ def test_the_damaged_real_video_is_refused_or_cut_up_to_the_damage(
     assert [f.second for f in cut.frames] == [0, 1, 2]
     assert cut.missing_seconds == (3, 4)
     assert cut.reader == "pyav"
+
+
+def test_a_video_that_breaks_decord_is_read_by_pyav(shared_data: Path, store: Path) -> None:
+    pytest.importorskip("decord")
+    path = shared_data / "edge_videos/decord_corrupted.mp4"
+    with pytest.raises(VideoError, match=r"damaged at 3\.00 s"):
+        cut_frames(path, store, "v1", [4])
+    cut = cut_frames(path, store, "v1", [4], partial=True)
     assert cut.reader_reason.startswith("decord failed on the way")
+
+
+@pytest.mark.parametrize("first", [[4], [0, 1, 2]])
+def test_a_videos_images_come_from_one_reader(
+    first: list[int], coded_video: Callable[..., Any], store: Path
+) -> None:
+    video = coded_video(EVEN)
+    before = cut_frames(video.path, store, "v1", first)
+    after = cut_frames(video.path, store, "v1", [0, 1, 2, 3, 4])
+    assert (after.reader, after.reader_reason) == (before.reader, before.reader_reason)
+    image_path(store, before.frames[0].image_sha256).unlink()
+    assert cut_frames(video.path, store, "v1") == after
 
 
 @pytest.mark.parametrize(
@@ -348,7 +368,7 @@ def test_the_command_goes_on_where_it_stopped(folder: Path, store: Path) -> None
         "video_id": "a",
         "frames": 5,
         "missing": 0,
-        "reader": "decord",
+        "reader": "pyav",
     }
     assert contents(store) == before
 

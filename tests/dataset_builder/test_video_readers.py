@@ -78,6 +78,18 @@ def numbers_at(path: Path, wanted: list[float], read_number: Any) -> tuple[list[
     return [found[i] for i in range(len(wanted))], reading
 
 
+@pytest.fixture
+def by_decord_if_fit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no request count as dense, so that decord reads whatever it is fit for."""
+    monkeypatch.setattr(video_readers, "DENSE_SHARE", 2)
+
+
+@pytest.fixture(params=[2, video_readers.DENSE_SHARE])
+def either_reader(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(video_readers, "DENSE_SHARE", request.param)
+
+
+@pytest.mark.usefixtures("by_decord_if_fit")
 def test_every_time_shows_the_right_frame_from_the_reader_that_is_trusted(
     any_video: Any, read_number: Any
 ) -> None:
@@ -88,24 +100,13 @@ def test_every_time_shows_the_right_frame_from_the_reader_that_is_trusted(
     assert reading.reader == reader, reading.reason
 
 
-def test_pyav_alone_shows_the_same_frames(
-    any_video: Any, read_number: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    video, _ = any_video
-    monkeypatch.setattr(video_readers, "_decord", lambda: None)
+def test_pyav_shows_the_same_frames_where_many_are_wanted(any_video: Any, read_number: Any) -> None:
+    video, reader = any_video
     wanted = wanted_times(video.times_s)
     numbers, reading = numbers_at(video.path, wanted, read_number)
     assert numbers == [video.number_at(t) for t in wanted]
     assert reading.reader == "pyav"
-
-
-def test_without_decord_the_reason_says_so(
-    coded_video: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(video_readers, "_decord", lambda: None)
-    assert video_readers.choose_reader(survey_video(coded_video(EVEN[:24]).path)) == Reading(
-        "pyav", "decord is not installed"
-    )
+    assert (reading.reason == video_readers.IS_DENSE) == (reader == "decord")
 
 
 @pytest.mark.parametrize("recipe", ["open GOP", "MPEG-TS"])
@@ -161,6 +162,7 @@ def test_a_size_is_width_and_height_of_the_upright_picture(
     coded_video: Callable[..., Any], read_number: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     video = coded_video(EVEN[:24], quarter_turns=1)
+    monkeypatch.setattr(video_readers, "DENSE_SHARE", 2)
     by_decord = read_frames_at(video.path, [0.5, 0], (48, 80))
     monkeypatch.setattr(video_readers, "_decord", lambda: None)
     by_pyav = read_frames_at(video.path, [0.5, 0], (48, 80))
@@ -211,6 +213,7 @@ class LyingDecord:
         return Liar()
 
 
+@pytest.mark.usefixtures("by_decord_if_fit")
 @pytest.mark.parametrize(
     ("lie", "reason"),
     [
@@ -235,6 +238,7 @@ def test_pyav_takes_over_where_decord_contradicts_the_packets(
     assert (reading.reader, reading.reason) == ("pyav", reason)
 
 
+@pytest.mark.usefixtures("by_decord_if_fit")
 def test_decord_reads_ascending_blocks_of_sixteen_and_no_reader_outlives_the_call(
     coded_video: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -283,6 +287,7 @@ def copy_packets(source: Path, target: Path, *, shift_s: float = 0, skip: int = 
                 new.mux(packet)
 
 
+@pytest.mark.usefixtures("either_reader")
 @pytest.mark.parametrize("hit", [0, 24, 27, 47])
 def test_a_damaged_packet_spoils_frames_up_to_the_next_key_frame_and_shifts_nothing(
     hit: int, coded_video: Callable[..., Any], tmp_path: Path, read_number: Any
@@ -306,6 +311,7 @@ def test_a_damaged_packet_spoils_frames_up_to_the_next_key_frame_and_shifts_noth
     assert reading.damage.startswith("is damaged at ")
 
 
+@pytest.mark.usefixtures("by_decord_if_fit")
 def test_a_frame_that_decord_showed_before_it_failed_does_not_hide_the_damage(
     coded_video: Callable[..., Any],
     tmp_path: Path,
@@ -366,6 +372,7 @@ def test_real_videos_look_the_same_from_both_readers(
     survey = survey_video(shared_data / name)
     assert video_readers.choose_reader(survey).reader == "decord"
     wanted = np.linspace(0, survey.times_s[-1], 7).tolist()
+    monkeypatch.setattr(video_readers, "DENSE_SHARE", 2)
     by_decord = read_frames_at(survey.path, wanted)
     monkeypatch.setattr(video_readers, "_decord", lambda: None)
     by_pyav = read_frames_at(survey.path, wanted)
