@@ -18,7 +18,7 @@ from dataset_builder.build import build_release, write_built_release
 from dataset_builder.changes import read_content
 from dataset_builder.changes_report import check_later, report_path
 from dataset_builder.cluster import Workers
-from dataset_builder.commands.options import FOLDER, NEW, PROCESSES, SCHEDULER
+from dataset_builder.commands.options import FOLDER, NEW, PROCESSES, SCHEDULER, refuse_input
 from dataset_builder.release import Release, counts_of, funnel
 from dataset_builder.settings import BuildSettings, parse_settings
 from dataset_builder.snapshot import read_snapshot
@@ -58,6 +58,7 @@ def build(
 
     Neither --processes nor --scheduler changes a byte of it; they share out the heatmaps.
     """
+    refuse_input(out, snapshot, parent)
     workers = Workers(processes, scheduler)
     settings = parse_settings(assignments)
     before = read_content(parent) if parent else None

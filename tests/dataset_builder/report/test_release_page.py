@@ -204,9 +204,11 @@ def test_the_command_shows_a_falsified_release_with_its_findings(shown, tmp_path
 
 
 def test_the_command_refuses_folders_that_are_none(shown, tmp_path):
-    assert report(tmp_path, tmp_path / "page.html").exit_code == 1
-    tables.write_sums(tmp_path)
-    refused = report(tmp_path, tmp_path / "page.html")
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    assert report(empty, tmp_path / "page.html").exit_code == 1
+    tables.write_sums(empty)
+    refused = report(empty, tmp_path / "page.html")
     assert (refused.exit_code, refused.stderr.count("\n")) == (1, 1)
     assert "manifest.json: cannot be read as JSON" in refused.stderr
     both = report(shown.folder, tmp_path / "p.html", "--frames", tmp_path, "--videos", tmp_path)
