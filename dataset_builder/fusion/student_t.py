@@ -10,8 +10,8 @@ Five clicks tell little about a frame's scale and few frames little about a pers
 shrunk: frames towards the middle frame scale, annotators towards 1. Residuals of a fitted point are
 too small by each click's share in it; the sums are divided by what is left free.
 
-Annotators with fewer than `KNOWN_FROM` clicks have the scale 1, and a frame most of whose clicks
-are theirs takes the geometric median.
+Annotators with fewer than `KNOWN_FROM` clicks have the scale 1. Where at least half of a frame's
+clicks are theirs, it takes the geometric median: what is known does not outvote what is not.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ def student_t(clicks: Clicks) -> StudentT:
             / (sums(frames_c, free_c, n_frames) + FRAME_PRIOR),
             LEAST_SCALE**2,
         )
-        variances_j = _annotator_variances(
+        variances_j = annotator_variances(
             sums(people_c, weights_c * squared_c / variances_f[frames_c], n_people),
             sums(people_c, free_c, n_people),
             is_known_j,
@@ -123,6 +123,24 @@ def click_weights(squared_c: Floats, scales_c: Floats) -> Floats:
     return weights
 
 
+def annotator_variances(summed_j: Floats, free_j: Floats, is_known_j: Bools) -> Floats:
+    """Return each annotator's squared scale, the middle one of the known ones 1, unknown ones 1.
+
+    Args:
+        summed_j: each annotator's weighted squared distances over the variances of the frames.
+        free_j: coordinates that are left free for them, two a click less its share in the point.
+        is_known_j: whether an annotator has clicked often enough for a scale.
+
+    `ANNOTATOR_PRIOR` coordinates of variance 1 are added to everybody's.
+    """
+    if not is_known_j.any():
+        return np.ones(len(summed_j))
+    raw_j = (summed_j + ANNOTATOR_PRIOR) / (free_j + ANNOTATOR_PRIOR)
+    middle = float(np.median(raw_j[is_known_j]))
+    variances: Floats = np.where(is_known_j, raw_j / middle, 1.0)
+    return variances
+
+
 def _variance_of_frames(scaled_c: Floats, clicks: Clicks, is_several_f: Bools) -> float:
     """Return the middle frame's variance, over frames with two or more clicks."""
     if not is_several_f.any():
@@ -131,16 +149,6 @@ def _variance_of_frames(scaled_c: Floats, clicks: Clicks, is_several_f: Bools) -
     free_f = 2 * (clicks.counts_f() - 1)
     middle = np.median(summed_f[is_several_f] / free_f[is_several_f])
     return max(float(middle), LEAST_SCALE**2)
-
-
-def _annotator_variances(summed_j: Floats, free_j: Floats, is_known_j: Bools) -> Floats:
-    """Return each annotator's squared scale, the middle one of the known ones 1, unknown ones 1."""
-    if not is_known_j.any():
-        return np.ones(len(summed_j))
-    raw_j = (summed_j + ANNOTATOR_PRIOR) / (free_j + ANNOTATOR_PRIOR)
-    middle = float(np.median(raw_j[is_known_j]))
-    variances: Floats = np.where(is_known_j, raw_j / middle, 1.0)
-    return variances
 
 
 def _squared(offsets_c2: Floats) -> Floats:

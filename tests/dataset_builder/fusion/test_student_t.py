@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from dataset_builder.fusion.answer_table import Clicks
 from dataset_builder.fusion.geometric_median import geometric_medians
-from dataset_builder.fusion.student_t import KNOWN_FROM, student_t
+from dataset_builder.fusion.student_t import KNOWN_FROM, annotator_variances, student_t
 
 
 def crowd(*, n_frames=200, n_people=8, spammers=(), sloppy=(), error=0.02):
@@ -123,6 +123,55 @@ def test_a_person_has_a_scale_from_twenty_clicks_on():
     assert not student_t(fewer).is_known_j.any()
     assert student_t(enough).is_known_j.all()
     assert not student_t(enough).is_fallback_f.any()
+
+
+def test_of_two_people_the_one_with_twenty_clicks_has_a_scale_and_the_one_with_nineteen_has_none():
+    _, clicks = crowd(n_frames=20, n_people=3)
+    rows = np.arange(len(clicks.frames_c) - 1)  # the last click of the last person is left out
+    fit = student_t(
+        replace(
+            clicks,
+            frames_c=clicks.frames_c[rows],
+            annotators_c=clicks.annotators_c[rows],
+            places_c2=clicks.places_c2[rows],
+        )
+    )
+    assert fit.is_known_j.tolist() == [True, True, False]
+    assert fit.scales_j[2] == 1
+
+
+@pytest.mark.parametrize(
+    ("known", "unknown", "is_fallback"),
+    [(2, 2, True), (1, 1, True), (3, 2, False), (2, 3, True), (1, 0, False), (0, 1, True)],
+)
+def test_a_frame_needs_more_known_people_than_others(known, unknown, is_fallback):
+    # Frames of five regulars, and one more frame of some of them and of people seen only there.
+    _, regular = crowd(n_frames=KNOWN_FROM, n_people=5)
+    people = np.concatenate([np.arange(known), 5 + np.arange(unknown)])
+    places = np.array([[0.2, 0.2], [0.22, 0.2], [0.2, 0.23], [0.25, 0.21], [0.4, 0.4]])
+    clicks = Clicks(
+        np.concatenate([regular.frames_c, np.full(len(people), KNOWN_FROM)]),
+        np.concatenate([regular.annotators_c, people]),
+        np.concatenate([regular.places_c2, places[: len(people)]]),
+        KNOWN_FROM + 1,
+        5 + unknown,
+    )
+    fit = student_t(clicks)
+    assert fit.is_fallback_f.tolist() == [False] * KNOWN_FROM + [is_fallback]
+    median = geometric_medians(clicks)[KNOWN_FROM]
+    assert (fit.points_f2[KNOWN_FROM].tolist() == median.tolist()) == (
+        is_fallback or len(people) == 1
+    )
+
+
+def test_an_annotators_variance_is_shrunk_by_ten_coordinates_worked_by_hand():
+    # Sums over free coordinates, ten of variance 1 added to both, over the middle known person's:
+    # (40 + 10) / (30 + 10) = 1.25, (70 + 10) / (30 + 10) = 2, (10 + 10) / (30 + 10) = 0.5.
+    summed, free = np.array([40.0, 70.0, 10.0, 900.0]), np.array([30.0, 30.0, 30.0, 2.0])
+    is_known = np.array([True, True, True, False])
+    found = annotator_variances(summed, free, is_known)
+    assert found.tolist() == pytest.approx([1, 2 / 1.25, 0.5 / 1.25, 1])
+    assert annotator_variances(summed, free, np.zeros(4, dtype=bool)).tolist() == [1] * 4
 
 
 def test_equal_clicks_one_click_two_clicks_and_none(make_clicks):
