@@ -11,10 +11,9 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import os
+import logging
 import re
 import shutil
-import tempfile
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from itertools import islice
 from pathlib import Path
@@ -24,6 +23,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from dataset_builder.errors import InputError, OutputError
+from dataset_builder.unfinished import unfinished
+
+logger = logging.getLogger(__name__)
 
 SUMS_NAME = "SHA256SUMS"
 ROW_GROUP_ROWS = 65_536
@@ -320,15 +322,10 @@ def check_sums(folder: Path) -> list[str]:
 def replaced_file(path: Path) -> Iterator[Path]:
     """Yield a temporary path that becomes `path` in one step when the block ends well."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    os.close(handle)
-    temporary = Path(name)
-    try:
+    with unfinished(path, is_folder=False) as temporary:
         yield temporary
         temporary.chmod(0o644)
         temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager
@@ -353,9 +350,10 @@ def fresh_folder(
     if path.exists() and not force:
         raise OutputError(f"{path}: exists already; choose another place or pass --force")
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
-    replaced = temporary.with_name(f"{temporary.name}.old")
-    try:
+    with unfinished(path, is_folder=True) as temporary:
+        replaced = temporary.with_name(f"{temporary.name}.old")
+        if replaced.exists():
+            _settle(path, replaced, force=force)
         yield temporary
         temporary.chmod(0o755)
         if path.exists():
@@ -364,13 +362,22 @@ def fresh_folder(
                     f"{path}: holds something else than what is written here; "
                     "it is not replaced even with --force, choose another place"
                 )
-            # Aside first: a crash here leaves the old folder whole, under a hidden name.
+            # Aside first: after a crash here the old folder is whole; the next run puts it back.
             path.rename(replaced)
         temporary.rename(path)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
     if replaced.exists():
         shutil.rmtree(replaced)
+
+
+def _settle(path: Path, replaced: Path, *, force: bool) -> None:
+    """Clear up after a run that was killed while `replaced` stood aside from `path`."""
+    if path.exists():
+        shutil.rmtree(replaced)
+        return
+    replaced.rename(path)
+    logger.warning("%s: is put back; a run that was killed had set it aside", path)
+    if not force:
+        raise OutputError(f"{path}: exists already; choose another place or pass --force")
 
 
 def _is_of_one_kind(old: Path, new: Path, optional: Collection[str]) -> bool:
