@@ -220,9 +220,10 @@ def test_of_two_labels_at_one_place_the_scored_one_stays_the_scored_one(write, m
         )
 
     before = write("1.0.0", snapshot=doubled(actions[:2], (True, False)))
-    same = write("1.0.1", snapshot=doubled(actions[2:4], (False, True)))
-    assert step_of(before, same) == ("patch", ["clips with another action: 2"])
-    both = write("1.0.2", snapshot=doubled(actions[2:4], (True, True)))
+    for version, scored in (("1.0.1", (False, True)), ("1.0.2", (True, False))):
+        same = write(version, snapshot=doubled(actions[2:4], scored))
+        assert step_of(before, same) == ("patch", ["clips with another action: 2"])
+    both = write("1.0.3", snapshot=doubled(actions[2:4], (True, True)))
     assert step_of(before, both)[1][0] == "clips of another split: 1"
 
 

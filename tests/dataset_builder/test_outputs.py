@@ -102,7 +102,7 @@ def test_nothing_is_written_inside_a_folder_with_sums(folders, name, sealed, pla
 
 
 def test_a_way_round_by_a_link_leads_to_the_same_refusal(folders):
-    (folders / "link").symlink_to(folders / "release")
+    (folders / "link").symlink_to(folders / "release/data")
     result = run("report", folders / "release", folders / "link/page.html")
     assert "lies inside" in result.stderr
     assert is_intact(folders)
