@@ -79,8 +79,9 @@ def action_id_for(description: str) -> str:
     'crack-the-egg'
 
     Raises:
-        InputError: nothing is left of the text.
+        InputError: nothing is left of the text, or it holds a control character.
     """
+    check_text("action", description)
     slug = "-".join(re.findall(r"[^\W_]+", description.casefold()))
     if not slug:
         raise InputError(f"action {description!r} has no letter or digit; give it a phrase")
@@ -128,3 +129,22 @@ def check_video_id(video_id: str) -> str:
             "and not begin with . or +; rename the video"
         )
     return video_id
+
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ufffe\uffff]")
+"""Characters that no line of text needs, among them all that XML cannot hold."""
+
+
+def check_text(what: str, text: str) -> str:
+    """Return a text of one line unchanged, or raise `InputError` for a control character in it.
+
+    Args:
+        what: what the text is, for the message.
+        text: to look at.
+    """
+    found = _CONTROL.search(text)
+    if found:
+        raise InputError(
+            f"{what} {text!r:.80} holds the control character {found[0]!r}; take it out"
+        )
+    return text

@@ -25,8 +25,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from dataset_builder import tables
-from dataset_builder.domain import Action, Clip, Video
+from dataset_builder import row_checks, tables
+from dataset_builder.domain import Action, Clip, Video, check_text
 from dataset_builder.errors import InputError
 from dataset_builder.fusion.tubes import tubes_of
 from dataset_builder.geometry import Box
@@ -220,7 +220,8 @@ def read_release(path: Path) -> Release:
 
     Raises:
         InputError: a file is missing, changed or not listed in `SHA256SUMS`; a frame, answer, box
-            or tube names a clip that is not there; or as for `read_unchecked`.
+            or tube names a clip that is not there; a clip does not show its frame, or has more
+            answers than were asked for; or as for `read_unchecked`.
     """
     problems = tables.check_sums(path)
     if problems:
@@ -230,6 +231,8 @@ def read_release(path: Path) -> Release:
     nowhere = row_that_points_nowhere(release)
     if nowhere:
         raise InputError(f"{path}: {nowhere}")
+    shown = row_checks.shown_seconds(release.clips)
+    row_checks.check_offers(path, shown, release.frames, release.answers)
     return release
 
 
@@ -247,6 +250,8 @@ def read_unchecked(path: Path) -> Release:
                 f"{path / 'manifest.json'}: {name!r} should be {kind.__name__}, "
                 f"got {manifest.get(name)!r}"
             )
+    for name in ("name", "version"):
+        check_text(f"{path / 'manifest.json'}: {name!r}", manifest[name])
     videos, actions, clips = read_subject_tables(path)
     boxes = read_boxes(path / "data/boxes.parquet")
     return Release(

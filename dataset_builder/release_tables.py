@@ -13,7 +13,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from dataset_builder import tables
+from dataset_builder import row_checks, tables
 from dataset_builder.errors import GeometryError, InputError
 from dataset_builder.geometry import Box, Point
 from dataset_builder.snapshot import once
@@ -170,6 +170,7 @@ def read_frames(path: Path) -> tuple[Consensus, ...]:
 
 
 def _read_frame(row: tables.Row, path: Path) -> Consensus:
+    row_checks.check_frame(row, path)
     points: dict[str, Any] = {}
     for name in _POINTS:
         x, y = row.pop(f"{name}_x"), row.pop(f"{name}_y")

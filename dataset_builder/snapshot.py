@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 
 import pyarrow as pa
 
-from dataset_builder import tables
+from dataset_builder import row_checks, tables
 from dataset_builder.domain import Action, Clip, Segment, Video
 from dataset_builder.errors import GeometryError, InputError
 from dataset_builder.geometry import Point
@@ -74,9 +74,6 @@ ANSWERS = pa.schema(
     ]
 )
 ANSWERS_OPTIONAL = ("x", "y", "ms_taken")
-
-LONGEST_S = 10**7
-"""A third of a year: what a video's times may reach, since tables are made second by second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,8 +159,9 @@ def read_snapshot(path: Path) -> Snapshot:
     """Read a snapshot folder and check its sums and references.
 
     Raises:
-        InputError: a file is missing or changed, the format is unknown, a row points nowhere or
-            stands twice, a click lies outside the frame, or the manifest counts other rows.
+        InputError: a file is missing or changed, the format is unknown, a row points nowhere,
+            stands twice or cannot be (`row_checks`), a click lies outside the frame, or the
+            manifest counts other rows.
     """
     problems = tables.check_sums(path)
     if problems:
@@ -172,17 +170,20 @@ def read_snapshot(path: Path) -> Snapshot:
     if not isinstance(manifest.get("snapshot_id"), str):
         raise InputError(f"{path / 'manifest.json'}: has no 'snapshot_id'; take the snapshot again")
     videos, actions, clips = read_subject_tables(path)
+    frame_path = path / "data/frames.parquet"
     frames = tuple(
-        FrameRow(**row) for row in tables.iterate_rows(path / "data/frames.parquet", FRAMES)
+        FrameRow(**row_checks.check_frame(row, frame_path, least_redundancy=1))
+        for row in tables.iterate_rows(frame_path, FRAMES)
     )
     answer_path = path / "data/answers.parquet"
     answers = read_answers(answer_path)
-    known_clips = {clip.clip_id for clip in clips}
+    known_clips = row_checks.shown_seconds(clips)
     known_frames = once(path, "frame", ((f.clip_id, f.second) for f in frames))
     for clip_id, second in known_frames:
         if clip_id not in known_clips:
             raise InputError(f"{path}: frame {clip_id}/{second} belongs to no clip")
     once(path, "answer", ((a.clip_id, a.second, a.annotator_id) for a in answers))
+    row_checks.check_offers(path, known_clips, frames, answers)
     for answer in answers:
         if (answer.clip_id, answer.second) not in known_frames:
             raise InputError(f"{path}: answer on unknown frame {answer.clip_id}/{answer.second}")
@@ -236,10 +237,10 @@ def write_subject_tables(
     """Write videos, actions and clips, which snapshots and releases share; return their counts.
 
     Raises:
-        InputError: a time that no video has, as `read_subject_tables`.
+        InputError: a row that cannot be, as `row_checks.check_subjects`.
     """
-    videos, clips = list(videos), list(clips)
-    _check_times(folder, videos, clips)
+    videos, actions, clips = list(videos), list(actions), list(clips)
+    row_checks.check_subjects(folder, videos, actions, clips)
     video_rows = [
         {name: getattr(video, name) for name in VIDEOS.names}
         for video in sorted(videos, key=lambda v: v.video_id)
@@ -261,14 +262,16 @@ def read_subject_tables(
     """Read videos, actions and clips, and check that clips point at known videos and actions.
 
     Raises:
-        InputError: a row that points nowhere or stands twice; a duration or a clip's end that is
-            negative, beyond `LONGEST_S`, or no number.
+        InputError: a row that points nowhere, stands twice, or cannot be
+            (`row_checks.check_subjects`).
     """
     videos = tuple(Video(**row) for row in tables.read_rows(path / "data/videos.parquet", VIDEOS))
     actions = tuple(
         Action(**row) for row in tables.read_rows(path / "data/actions.parquet", ACTIONS)
     )
-    clips = tuple(read_clip(row) for row in tables.read_rows(path / "data/clips.parquet", CLIPS))
+    clip_path = path / "data/clips.parquet"
+    clips = tuple(read_clip(row, clip_path) for row in tables.read_rows(clip_path, CLIPS))
+    row_checks.check_subjects(path, videos, actions, clips)
     video_ids = once(path, "video", (video.video_id for video in videos))
     action_ids = once(path, "action", (action.action_id for action in actions))
     once(path, "clip", (clip.clip_id for clip in clips))
@@ -278,16 +281,7 @@ def read_subject_tables(
                 f"{path}: clip {clip.clip_id!r} names video {clip.video_id!r} and action "
                 f"{clip.action_id!r}, of which at least one is not in the tables"
             )
-    _check_times(path, videos, clips)
     return videos, actions, clips
-
-
-def _check_times(path: Path, videos: Iterable[Video], clips: Iterable[Clip]) -> None:
-    times = [(f"duration of video {v.video_id!r}", v.duration_s) for v in videos]
-    times += [(f"end of clip {clip.clip_id!r}", clip.segment.end_s) for clip in clips]
-    for what, time_s in times:
-        if not 0 <= time_s <= LONGEST_S:  # NaN fails it too.
-            raise InputError(f"{path}: {what} must lie within 0..{LONGEST_S} s, got {time_s:g}")
 
 
 def once(path: Path, what: str, keys: Iterable[Key]) -> set[Key]:
@@ -314,9 +308,12 @@ def clip_row(clip: Clip) -> tables.Row:
     }
 
 
-def read_clip(row: tables.Row) -> Clip:
-    """Return a row of `CLIPS` as a clip."""
-    segment = Segment(row["start_s"], row["end_s"])
+def read_clip(row: tables.Row, path: Path) -> Clip:
+    """Return a row of `CLIPS` as a clip; the file is named in errors."""
+    try:
+        segment = Segment(row["start_s"], row["end_s"])
+    except InputError as error:
+        raise InputError(f"{path}: clip {row['clip_id']!r}: {error}") from error
     return Clip(
         row["clip_id"],
         row["video_id"],
@@ -355,6 +352,7 @@ def read_answers(path: Path) -> tuple[AnswerRow, ...]:
 
 def read_answer(row: tables.Row, path: Path) -> AnswerRow:
     """Return a row of `ANSWERS` as an answer; the file is named in errors."""
+    row_checks.check_answer(row, path)
     where = f"{path}: answer of {row['annotator_id']} on frame {row['clip_id']}/{row['second']}"
     if row["kind"] not in ("point", "not_visible"):
         raise InputError(f"{where} has kind {row['kind']!r}; expected point or not_visible")

@@ -17,6 +17,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from dataset_builder.domain import Video
+from dataset_builder.exporters.paths import below
 from dataset_builder.geometry import Box
 from dataset_builder.release import Release, Tube
 
@@ -24,7 +25,7 @@ from dataset_builder.release import Release, Tube
 def write_cvat(release: Release, folder: Path) -> None:
     """Write the files into an existing folder."""
     for name, text in cvat_files(release).items():
-        (folder / name).write_text(text, encoding="utf-8", newline="")
+        below(folder, name).write_text(text, encoding="utf-8", newline="")
 
 
 def cvat_files(release: Release) -> dict[str, str]:

@@ -8,6 +8,7 @@ from pathlib import Path
 import PIL.Image
 
 from dataset_builder.errors import InputError
+from dataset_builder.exporters.paths import below
 from dataset_builder.exporters.seconds import VideoSecond, picture_name
 from dataset_builder.frames import image_path
 
@@ -32,7 +33,7 @@ def copy_picture(second: VideoSecond, store: Path, folder: Path) -> tuple[int, i
     """
     frame = second.frames[0].consensus
     source = picture_path(store, frame.image_sha256, f"{second.video_id} at {second.second} s")
-    target = folder / picture_name(second.video_id, second.second)
+    target = below(folder, picture_name(second.video_id, second.second))
     target.parent.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(source, target)
     try:

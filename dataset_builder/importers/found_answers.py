@@ -6,9 +6,9 @@ clip of their video and action that holds their second.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from dataset_builder import tables
@@ -138,6 +138,10 @@ def snapshot_parts(
             if stored.get(answer.video_id, ...) is None:
                 raise InputError(f"video {answer.video_id!r} is not in {store}, as said above")
             _add_answer(parts, answer, names[answer.person], holders)
+    for key, given in Counter(key[:2] for key in parts.answers).items():
+        # Another program's people may be more than ours would have been asked.
+        frame = parts.frames[key]
+        parts.frames[key] = replace(frame, redundancy=max(frame.redundancy, given))
     return parts
 
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import shutil
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
 
@@ -117,7 +120,7 @@ def test_a_cut_release_is_named_by_verify_and_used_by_nobody(work, name, sums):
         assert files_below(work).keys() == before.keys()
 
 
-READERS: dict[str, Callable[[Path], object]] = {"snapshot": read_snapshot, "release": read_release}
+READERS: dict[str, Callable[[Path], Any]] = {"snapshot": read_snapshot, "release": read_release}
 
 
 @pytest.mark.parametrize("kind", READERS)
@@ -171,3 +174,108 @@ def test_a_snapshot_without_the_rows_that_it_counts_is_refused(work):
     result = run("build", work / "snapshot", work / "out", "--name", "a", "--version", "1.0.0")
     assert is_one_line(result)
     assert told in result.stderr
+
+
+SHA256 = "ab" * 32
+NAN = float("nan")
+
+
+@pytest.mark.parametrize("kind", READERS)
+@pytest.mark.parametrize(
+    ("table", "changes", "told"),
+    [
+        ("videos", {"video_id": "../../evil"}, "video_id '../../evil' must be 1-128 letters"),
+        ("videos", {"video_id": "a\x01b"}, "video_id 'a\\x01b' must be 1-128 letters"),
+        ("videos", {"sha256": "../x"}, "must be 64 digits 0-9 a-f"),
+        ("videos", {"sha256": SHA256.upper()}, "must be 64 digits 0-9 a-f"),
+        ("videos", {"width": 0}, "width and height must be 1 or more pixels, got 0 and"),
+        ("videos", {"height": -1}, "must be 1 or more pixels"),
+        ("videos", {"duration_s": NAN}, "must lie within 0..10000000 s, got nan"),
+        ("actions", {"description": "crack\x01egg"}, "holds the control character '\\x01'"),
+        ("actions", {"description": "crack\negg"}, "holds the control character '\\n'"),
+        ("actions", {"description": "crack\uffffegg"}, "holds the control character '\\uffff'"),
+        ("actions", {"action_id": "\x1f"}, "action_id '\\x1f' holds the control character"),
+        ("clips", {"clip_id": "a\x00"}, "clip_id 'a\\x00' holds the control character"),
+        ("clips", {"split": "te\nst"}, "holds the control character '\\n'"),
+        ("clips", {"start_s": -1.0}, "segment must satisfy 0 <= start_s < end_s"),
+        ("frames", {"image_sha256": "../../../../etc/x"}, "must be 64 digits 0-9 a-f"),
+        ("frames", {"width": 0}, "width and height must be 1 or more pixels"),
+        ("frames", {"width": 0, "height": 0}, "width and height must be 1 or more pixels"),
+        ("frames", {"height": -5}, "width and height must be 1 or more pixels"),
+        ("frames", {"timestamp_s": NAN}, "must lie within 0..10000000 s, got nan"),
+        ("frames", {"timestamp_s": -0.5}, "must lie within 0..10000000 s, got -0.5"),
+        ("frames", {"redundancy": -1}, "redundancy of frame"),
+        ("frames", {"redundancy": 4}, "5 answers where redundancy asks for 4"),
+        ("frames", {"second": 9999}, "the clip shows the seconds"),
+        ("frames", {"second": -3}, "the clip shows the seconds"),
+    ],
+)
+def test_a_row_that_cannot_be_is_refused_by_table_and_key(work, kind, table, changes, told):
+    message = refused_where_read(work, kind, table, changes)
+    assert told in message
+    assert f"{table}.parquet: " in message
+
+
+@pytest.mark.parametrize("kind", READERS)
+def test_not_visible_at_a_place_is_refused(work, kind):
+    changes = {"kind": "not_visible", "x": 0.5, "y": None}
+    message = refused_where_read(work, kind, "answers", changes)
+    assert "is not_visible, yet has x=0.5 y=None; leave both empty, or say point" in message
+
+
+def test_a_snapshot_asks_for_an_answer_to_each_frame(work):
+    message = refused_where_read(work, "snapshot", "frames", {"redundancy": 0})
+    assert "redundancy of frame" in message
+    assert "must be 1 or more, got 0" in message
+
+
+def test_a_manifest_names_its_release_in_one_line(work):
+    path = work / "release/manifest.json"
+    path.write_text(path.read_text().replace('"name": "demo"', '"name": "de\\u0001mo"'))
+    tables.write_sums(work / "release")
+    with pytest.raises(
+        DatasetError, match=r"manifest\.json: 'name' .* holds the control character"
+    ):
+        read_release(work / "release")
+
+
+@pytest.mark.parametrize("kind", READERS)
+def test_ids_that_begin_with_a_dash_and_unknown_digests_are_read(work, kind):
+    for table in ("videos", "clips"):
+        path = work / kind / f"data/{table}.parquet"
+        with path.open("rb") as handle:
+            found = pq.read_table(handle)
+        renamed = [row | {"video_id": f"-{row['video_id']}.0+"} for row in found.to_pylist()]
+        tables.write_rows(path, found.schema, renamed)
+    change_rows(work / kind, "videos", {"sha256": ""})
+    change_rows(work / kind, "frames", {"image_sha256": ""})
+    assert next(v.video_id for v in READERS[kind](work / kind).videos) == "-video0.0+"
+
+
+def refused_where_read(work: Path, kind: str, table: str, changes: dict[str, object]) -> str:
+    """Change a row, see that a command refuses the folder in a line, and return that."""
+    change_rows(work / kind, table, changes)
+    before, out = files_below(work), work / "out"
+    if kind == "snapshot":
+        result = run("build", work / kind, out, "--name", "demo", "--version", "9.0.0")
+    else:
+        result = run("export", work / kind, out, "--format", "cvat")
+    assert is_one_line(result), (result.stderr, result.exception)
+    assert files_below(work) == before
+    return str(result.stderr)
+
+
+def change_rows(folder: Path, table: str, changes: dict[str, object]) -> None:
+    """Change the first row (of frames, the first with five answers)."""
+    path = folder / f"data/{table}.parquet"
+    with path.open("rb") as handle:
+        found = pq.read_table(handle)
+    rows = found.to_pylist()
+    chosen = rows[0]
+    if table == "frames":
+        answers = pq.read_table(folder / "data/answers.parquet").to_pylist()
+        given = Counter((row["clip_id"], row["second"]) for row in answers)
+        chosen = next(row for row in rows if given[row["clip_id"], row["second"]] == 5)
+    chosen.update(changes)
+    tables.write_rows(path, found.schema, rows)
+    tables.write_sums(folder)

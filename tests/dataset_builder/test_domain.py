@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from unicodedata import category
 
 import pytest
 from hypothesis import given
@@ -52,7 +53,8 @@ def test_an_action_id_is_its_own_id_or_the_text_is_refused(text: str) -> None:
     try:
         found = action_id_for(text)
     except InputError:
-        assert not any(character.isalnum() for character in text)
+        held_back = any(category(c) == "Cc" or c in "\ufffe\uffff" for c in text)
+        assert held_back or not any(character.isalnum() for character in text)
     else:
         assert action_id_for(found) == found
         assert not any(character.isspace() or character in "_/" for character in found)

@@ -21,7 +21,11 @@ from dataset_builder.settings import MODES, BuildSettings
 from dataset_builder.snapshot import AnswerRow, FrameRow, Snapshot
 from dataset_builder.verify import verify_release
 
-IDS = st.text(st.characters(codec="utf-8"), min_size=1, max_size=6)
+CHARACTERS = st.characters(
+    codec="utf-8", exclude_categories=["Cc"], exclude_characters="\ufffe\uffff"
+)
+IDS = st.text(CHARACTERS, min_size=1, max_size=6)
+VIDEO_IDS = st.from_regex(r"[a-zA-Z0-9_-][a-zA-Z0-9_.+-]{0,5}", fullmatch=True)
 # Corners and edges often, also clicks that all fall on one place.
 UNIT = st.sampled_from([0.0, 0.5, 1.0]) | st.integers(0, 10**6).map(lambda n: n / 10**6)
 POINTS = st.none() | st.builds(Point, UNIT, UNIT)
@@ -42,11 +46,13 @@ BUILD_SETTINGS = st.builds(
 @st.composite
 def any_snapshot(draw) -> Snapshot:
     """Draw up to three videos with clips, some of their frames, and what people said of them."""
-    actions = tuple(Action(i, draw(st.text(max_size=8))) for i in draw(st.sets(IDS, min_size=1)))
+    actions = tuple(
+        Action(i, draw(st.text(CHARACTERS, max_size=8))) for i in draw(st.sets(IDS, min_size=1))
+    )
     videos, clips, frames = [], [], []
-    for video_id in sorted(draw(st.sets(IDS, min_size=1, max_size=3))):
+    for video_id in sorted(draw(st.sets(VIDEO_IDS, min_size=1, max_size=3))):
         size = draw(SIZES)
-        videos.append(Video(video_id, *size, draw(st.floats(0, 1e6)), "00"))
+        videos.append(Video(video_id, *size, draw(st.floats(0, 1e6)), "00" * 32))
         for number in range(draw(st.integers(0, 2))):
             start_s = draw(st.floats(0, 100))
             segment = Segment(start_s, start_s + draw(st.floats(0.1, 5)))
@@ -56,7 +62,7 @@ def any_snapshot(draw) -> Snapshot:
                 Clip(clip_id, video_id, action_id, segment, is_benchmark=draw(st.booleans()))
             )
             frames += [
-                FrameRow(clip_id, second, second + 0.1, "ff", *size, 5)
+                FrameRow(clip_id, second, second + 0.1, "ff" * 32, *size, 5)
                 for second in frame_seconds(segment)[0]
                 if draw(st.booleans())
             ]

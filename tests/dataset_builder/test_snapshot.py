@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dataset_builder import tables
-from dataset_builder.domain import Action, Clip, Segment, Video
+from dataset_builder.domain import Action, Clip, Segment, Video, frame_seconds
 from dataset_builder.errors import InputError, OutputError
 from dataset_builder.geometry import Point
 from dataset_builder.snapshot import (
@@ -23,6 +23,10 @@ from dataset_builder.snapshot import (
     write_snapshot,
 )
 
+TEXT = st.text(
+    st.characters(codec="utf-8", exclude_categories=["Cc"], exclude_characters="\ufffe\uffff")
+)
+VIDEO_IDS = st.from_regex(r"[a-zA-Z0-9_-][a-zA-Z0-9_.+-]{0,9}", fullmatch=True)
 SCHEMAS = {"videos": VIDEOS, "clips": CLIPS, "frames": FRAMES, "answers": ANSWERS}
 
 
@@ -50,14 +54,14 @@ def test_a_snapshot_reads_back_as_it_was_written(make_snapshot, write_snapshot_f
 @st.composite
 def any_snapshot(draw):
     """Draw one clip whose ids are any text, some of its frames, and any answers to them."""
-    video = Video(draw(st.text()), 640, 480, draw(st.floats(1, 1e6)), "00")
-    action = Action(draw(st.text()), draw(st.text()))
+    video = Video(draw(VIDEO_IDS), 640, 480, draw(st.floats(1, 1e6)), "00" * 32)
+    action = Action(draw(TEXT), draw(TEXT))
     start_s = draw(st.floats(0, 1e5))
     segment = Segment(start_s, start_s + draw(st.floats(0.1, 50)))
-    clip = Clip(draw(st.text()), video.video_id, action.action_id, segment)
-    seconds = sorted(draw(st.sets(st.integers(0, 10**6), max_size=4)))
+    clip = Clip(draw(TEXT), video.video_id, action.action_id, segment)
+    seconds = sorted(draw(st.sets(st.sampled_from(frame_seconds(segment)[0]), max_size=4)))
     frames = tuple(
-        FrameRow(clip.clip_id, second, draw(st.floats(0, 1e6)), "ff", 640, 480, 5)
+        FrameRow(clip.clip_id, second, draw(st.floats(0, 1e6)), "ff" * 32, 640, 480, 5)
         for second in seconds
     )
     unit = st.integers(0, 10**6).map(lambda n: n / 1e6)

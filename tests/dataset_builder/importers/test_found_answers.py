@@ -46,6 +46,15 @@ def test_a_snapshot_holds_every_frame_of_the_clips_and_the_answers_to_them(
     )
 
 
+def test_more_people_than_are_asked_here_make_a_snapshot_that_is_read(parts_of, tmp_path):
+    answers = [replace(CLICK, where=f"a:{n}", person=f"person {n}") for n in range(7)]
+    parts = parts_of([EGG], answers)
+    assert parts.problems == []
+    assert sorted({frame.redundancy for frame in parts.frames.values()}) == [5, 7]
+    parts.write(tmp_path / "snapshot")
+    assert len(read_snapshot(tmp_path / "snapshot").answers) == 7
+
+
 def test_people_are_numbered_and_the_order_of_files_changes_nothing(parts_of, tmp_path):
     answers = [replace(CLICK, person=name) for name in ("zoe", "ann", "12", "bob")]
     one = parts_of([EGG], answers)
