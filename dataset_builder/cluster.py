@@ -149,7 +149,9 @@ def _on_cluster(
             f"--scheduler needs Dask ({error}); install it: pip install 'grounding-circle[cluster]'"
         ) from error
     try:
-        asyncio.run(_knock(distributed, address))
+        # In a thread of its own: the caller may stand in a running event loop, as in a notebook.
+        with concurrent.futures.ThreadPoolExecutor(1) as aside:
+            aside.submit(asyncio.run, _knock(distributed, address)).result()
     except (OSError, ValueError) as error:
         raise InputError(
             f"--scheduler {address}: no Dask scheduler answers there ({error}); give the address "

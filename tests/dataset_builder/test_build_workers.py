@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from dataset_builder.cli import main
+from dataset_builder.cluster import Workers, map_items
 from dataset_builder.fusion import consensus
 from dataset_builder.snapshot import Snapshot
 from tests.dask_cluster import dask_cluster
@@ -63,3 +65,13 @@ def test_processes_and_clusters_write_the_bytes_of_one_process(
         assert digest(snapshot, tmp_path / "paper_dask", *there) == paper_here
     monkeypatch.setattr(consensus, "BLOCK_FRAMES", 10_000)
     assert digest(snapshot, tmp_path / "one_block", *robust) == robust_here
+
+
+def test_a_cluster_is_reached_from_within_an_event_loop(tmp_path: Path) -> None:
+    """As in a notebook."""
+
+    async def squares() -> list[tuple[int, int]]:
+        return list(map_items(abs, [-1, 2], Workers(scheduler=running.address), what="numbers"))
+
+    with dask_cluster(tmp_path, 1) as running:
+        assert sorted(asyncio.run(squares())) == [(-1, 1), (2, 2)]
