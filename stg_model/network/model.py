@@ -199,7 +199,8 @@ class GroundingModel(nn.Module):
         if settings.method in ("none", "random"):  # these look at no picture
             frames_BUD = heard.words_JKC.new_zeros(*clips.frame_mask_BU.shape, 1)
         else:
-            seen = [self.visual(some).frames_FC for some in clips.inputs_BU.split(SEEN_AT_ONCE)]
+            few = torch.split(clips.inputs_BU, SEEN_AT_ONCE)
+            seen = [self.visual(some_BU).frames_FC for some_BU in few]
             frames_BUD = self.global_branch.frames(torch.cat(seen))
         found = frame_scores(
             frames_BUD,
