@@ -20,7 +20,6 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from dataset_builder import tables
 from dataset_builder.errors import InputError
@@ -220,8 +219,7 @@ def _box(row: tables.Row) -> Box:
 
 def _read_table(name: str, path: Path) -> Table:
     try:
-        with path.open("rb") as handle:
-            table = pq.read_table(handle)
+        table = tables.read_table(path)
     except (OSError, pa.ArrowException) as error:
         raise InputError(f"{path}: cannot be read as Parquet ({error})") from error
     needed = (*KEYS[name], *_READ.get(name, ()))

@@ -71,8 +71,7 @@ def iterate_rows(path: Path, schema: pa.Schema, optional: Collection[str] = ()) 
     Equal texts near each other are one object: most of a table's text is a few ids.
     """
     try:
-        with path.open("rb") as handle:
-            table = pq.read_table(handle)
+        table = read_table(path)
         found = {field.name: field.type for field in table.schema}
     except (OSError, pa.ArrowException, UnicodeDecodeError) as error:
         raise InputError(f"{path}: cannot be read as Parquet ({error})") from error
@@ -95,6 +94,15 @@ def iterate_rows(path: Path, schema: pa.Schema, optional: Collection[str] = ()) 
         raise InputError(f"{path}: a cell is not UTF-8 text ({error})") from error
 
 
+def read_table(path: Path) -> pa.Table:
+    """Read a Parquet file whole, in this thread.
+
+    Arrow's own threads would hold the open file while a short program ends, which can abort it.
+    """
+    with path.open("rb") as handle, pq.ParquetFile(handle) as file:
+        return file.read(use_threads=False)
+
+
 def divide(path: Path, column: str, parts: Mapping[str, str]) -> list[str]:
     """Put a table's rows into `<table>/<part>.parquet` instead; return the parts that have rows.
 
@@ -109,7 +117,7 @@ def divide(path: Path, column: str, parts: Mapping[str, str]) -> list[str]:
     with contextlib.ExitStack() as stack:
         file = pq.ParquetFile(stack.enter_context(path.open("rb")))
         for number in range(file.num_row_groups):
-            group = file.read_row_group(number)
+            group = file.read_row_group(number, use_threads=False)
             chosen = [parts[value] for value in group[column].to_pylist()]
             for part in sorted(set(chosen)):
                 if part not in writers:
@@ -145,7 +153,7 @@ def content_of(path: Path) -> tuple[int, str]:
         with path.open("rb") as handle, pq.ParquetFile(handle) as file:
             columns = sorted(file.schema_arrow.names)
             digest.update(b"[" + compact_json(columns).encode())
-            for batch in file.iter_batches(columns=columns):
+            for batch in file.iter_batches(columns=columns, use_threads=False):
                 cells = [batch.column(name).to_pylist() for name in columns]
                 rows = list(zip(*cells, strict=True))
                 digest.update(_rows_json(rows, path, n_rows).encode())
