@@ -41,8 +41,8 @@ BLOCK_S = 64
 """Seconds read and scored at once, up to a whole roll-out window."""
 
 SEQUENTIAL_BYTES = 32_000_000
-"""A video that can only be read from its beginning is decoded anew for each block, so its blocks
-hold as many seconds as so many bytes of features."""
+"""Decoding begins anew with each block, for many videos at their first frame, so what is read at
+once are as many seconds as so many bytes of features: all of most videos."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,9 +157,8 @@ class _StoredBlocks:
         probe = frames.probe_video(path)
         n_seconds, self._n_past = whole_seconds(probe.duration_s)
         self._n, self._n_block = n_seconds + self._n_past, n_block
-        if probe.reader == "pyav":
-            (one,) = encoder.read(path, np.arange(1), probe.duration_s)
-            n_block = max(n_block, SEQUENTIAL_BYTES // one.nbytes)
+        (one,) = encoder.read(path, np.arange(1), probe.duration_s)
+        n_block = max(n_block, SEQUENTIAL_BYTES // one.nbytes)
         starts = range(0, self._n, n_block)
         for start in progress(starts, "read", total=len(starts)):
             seconds = np.arange(start, min(start + n_block, self._n))

@@ -76,11 +76,8 @@ def test_of_a_pool_without_a_known_word_every_second_is_background(checkpoint_of
     assert (len(found.seconds), found.points, found.heat) == (22, [], None)
 
 
-N_READS = {"libx264": 3, "libvpx-vp9": 2}
-
-
-@pytest.mark.parametrize("codec", N_READS)
-def test_a_video_without_seeking_is_read_in_few_blocks(
+@pytest.mark.parametrize("codec", ["libx264", "libvpx-vp9"])
+def test_a_short_video_is_read_in_one_pass_after_a_first_second(
     checkpoint_of, film, tmp_path, monkeypatch, codec
 ):
     path = film(tmp_path / "v.webm" if "vpx" in codec else tmp_path / "v.mp4", 20, codec)
@@ -101,7 +98,8 @@ def test_a_video_without_seeking_is_read_in_few_blocks(
     )
     found = ground_streamed(watched, path, "v", ACTIONS)
     assert len(found.seconds) == 20
-    assert len(reads) == N_READS[codec]
+    assert reads[0] == 1
+    assert len(reads) == 2
 
 
 MEASURED = """
