@@ -89,7 +89,8 @@ export class Flow extends EventTarget {
 
   /** Bring the next frame, at once where its picture is ready. */
   advance() {
-    const ready = this.#queue.takeReady();
+    // One that is on its way, its picture decoding while another is taken back, comes first.
+    const ready = this.#isTaking ? null : this.#queue.takeReady();
     if (ready) this.show(ready);
     else this.waitForNext();
   }
