@@ -95,10 +95,8 @@ def iterate_rows(path: Path, schema: pa.Schema, optional: Collection[str] = ()) 
 
 
 def read_table(path: Path) -> pa.Table:
-    """Read a Parquet file whole, in this thread.
-
-    Arrow's own threads would hold the open file while a short program ends, which can abort it.
-    """
+    """Read a Parquet file whole, as pyarrow does; what cannot be read raises its errors."""
+    # In this thread: Arrow's own would hold the file while a short program ends, and can abort it.
     with path.open("rb") as handle, pq.ParquetFile(handle) as file:
         return file.read(use_threads=False)
 
