@@ -65,6 +65,9 @@ AT_LEAST_ZERO = (
     "fine_tuning.threshold_weight",
 )
 SHARES = ("selection.warmup", "training.rate_warmup", "inference.mask_threshold")
+SIDES = ("inference.box_width", "inference.box_height")
+CALIBRATED = ("background_threshold", "mask_threshold", "box_width", "box_height")
+"""Of `[inference]`, what a validation set fills in where it is None."""
 
 FROZEN: Mapping[str, Any] = {
     "network.dim": 512,
@@ -83,9 +86,11 @@ FROZEN: Mapping[str, Any] = {
     "training.weight_decay": 0.01,
     "fine_tuning.learning_rate": 2.5e-5,
     "inference.heatmap_from": "rollout",
+    "inference.box_from": "mask",
 }
 """Defaults on a frozen backbone, where they differ: the layers, sizes and rates of the released
-training code, and a Sinkhorn sharp enough for cosines that were not trained here. A local batch of
+training code, the paper's boxes, and a Sinkhorn sharp enough for cosines that were not trained
+here. A local batch of
 16 is a second on one core; on a GPU take the whole batch, as the paper does."""
 
 
@@ -307,6 +312,17 @@ class InferenceSettings:
     mask_threshold: float | None = None
     """Alpha: share of a frame's heat range from which a place belongs to the mask. None: `train`
     finds it on a validation set; without one it is 0.5 (R26)."""
+    point_from: Literal["peak", "mask_centroid"] = "peak"
+    """The point: the hottest place (paper), or the middle of the mask round it. With shares of the
+    global score the peak hits more often, with the ragged roll-out the middle (docs/study.md)."""
+    box_from: Literal["mask", "point"] = "point"
+    """The box: what bounds the mask (paper), or one of a fixed size round the point. A mask follows
+    cells of an eighth of the frame; the fixed size overlaps the truth more (docs/study.md)."""
+    box_width: float | None = None
+    """Of a box round the point, as a share of the frame's width. None: `train` finds it on a
+    validation set; without one it is 0.35."""
+    box_height: float | None = None
+    """The same of the frame's height."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -334,6 +350,9 @@ class Settings:
         for name in SHARES:
             value = _value(self, name)
             _require(self, name, value is None or 0 <= value <= 1, "must be within 0..1")
+        for name in SIDES:
+            value = _value(self, name)
+            _require(self, name, value is None or 0.01 <= value <= 1, "must be within 0.01..1")
         network = self.network
         for name, whole, part in (
             ("features.frame_px", self.features.frame_px, network.cell_px),

@@ -20,6 +20,7 @@ from dataset_builder.errors import InputError
 from dataset_builder.predictions import System
 from stg_model.features.encoder import Encoder
 from stg_model.features.s3d import S3dEncoder
+from stg_model.inference.grounding import values_used
 from stg_model.settings import Settings
 from stg_model.training.checkpoint import Checkpoint, build_model
 
@@ -53,11 +54,8 @@ def zero_shot_system(checkpoint: Checkpoint) -> System:
     """Describe the backbone for a predictions file."""
     encoder, inference = checkpoint.encoder, checkpoint.settings.inference
     given = [
-        f"{name} threshold: {'default' if value is None else 'set'}"
-        for name, value in (
-            ("background", inference.background_threshold),
-            ("mask", inference.mask_threshold),
-        )
+        f"{name.replace('_', ' ')}: {'default' if getattr(inference, name) is None else 'set'}"
+        for name in values_used(inference)
     ]
     return System(
         name=f"{NAMES[encoder.backbone]}, zero-shot",

@@ -1,7 +1,7 @@
-"""Find tau and the mask threshold on a validation set, and say how good the model is there (R26).
+"""Find thresholds and a box size on a validation set, and say how good the model is there (R26).
 
-Tau maximises the F1 of frame labels, alpha the mean overlap of boxes. The set's truth never
-reaches the weights.
+Tau maximises the F1 of frame labels, alpha the mean overlap of the masks' boxes, the size that of
+boxes round the points. The set's truth never reaches the weights.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from stg_model.inference.grounding import (
     pools_of,
     score_video,
 )
-from stg_model.inference.heatmaps import heat_source
+from stg_model.inference.heatmaps import Place, box_round, heat_source
 from stg_model.inference.predicting import videos_of
 from stg_model.settings import InferenceSettings, Settings
 from stg_model.training.checkpoint import Checkpoint
@@ -36,6 +36,8 @@ from stg_model.training.learn import threshold_sources
 logger = logging.getLogger(__name__)
 
 MASK_THRESHOLDS = tuple(round(0.1 + 0.05 * i, 2) for i in range(17))
+BOX_SIDES = MASK_THRESHOLDS
+"""Shares of the frame's width or height."""
 N_BACKGROUND_THRESHOLDS = 101
 
 
@@ -44,9 +46,9 @@ class ValidationFigures:
     """How the model does on the validation set.
 
     `auc` is that of the best similarity for action against background, `frame_f1` that of the
-    labels at tau; both None where every second is of one kind. `mean_box_iou` is over all boxed
-    frames given their action; `pointing` maps each source of heat maps to its share of peaks in
-    the box, whichever the settings use. None where no frame has a box.
+    labels at tau; both None where every second is of one kind. `mean_box_iou` maps each way to a
+    box to the mean over all boxed frames given their action, `pointing` each source of heat maps
+    to its share of points in the box, whichever the settings use. None where no frame has a box.
     """
 
     release: str
@@ -56,7 +58,9 @@ class ValidationFigures:
     frame_f1: float | None
     background_threshold: float | None
     mask_threshold: float | None
-    mean_box_iou: float | None
+    box_width: float | None
+    box_height: float | None
+    mean_box_iou: Mapping[str, float] | None
     pointing: Mapping[str, float] | None
 
 
@@ -76,7 +80,7 @@ def calibrate_on(checkpoint: Checkpoint, folder: Path, features: Path) -> Checkp
 def calibrate(
     checkpoint: Checkpoint, videos: Iterable[VideoFeatures], release: Release
 ) -> Checkpoint:
-    """Fill in thresholds that the settings leave open.
+    """Fill in thresholds and sides of the box that the settings leave open.
 
     Args:
         checkpoint: a trained model.
@@ -84,9 +88,9 @@ def calibrate(
         release: its truth.
 
     Returns:
-        The checkpoint with tau and alpha in its inference settings (a threshold that was set
-        stays). `trained_on` has the `ValidationFigures`, which thresholds came from them and the
-        digests of the videos.
+        The checkpoint with the values found in its inference settings (one that was set stays).
+        `trained_on` has the `ValidationFigures`, which values came from them and the digests of
+        the videos.
     """
     pools = pools_of(release)
     videos = [video for video in videos if video.video_id in pools]
@@ -102,7 +106,9 @@ def calibrate(
     if chosen.background_threshold is not None:
         tau = chosen.background_threshold
         f1 = frame_f1(label, np.where(best >= tau, predicted, ""))
-    alpha, overlap = best_mask_threshold(scored, boxes, chosen.mask_threshold)
+    inference = replace(chosen, background_threshold=tau)
+    inference, overlaps = best_boxes(scored, boxes, inference)
+    checkpoint = replace(checkpoint, settings=replace(checkpoint.settings, inference=inference))
     both_kinds = 0 < np.count_nonzero(label) < len(label)
     figures = ValidationFigures(
         release=f"{release.name} {release.version} ({release.digest[:12]})",
@@ -111,11 +117,12 @@ def calibrate(
         auc=float(roc_auc_score(label != "", best)) if both_kinds else None,
         frame_f1=f1 if both_kinds else None,
         background_threshold=tau,
-        mask_threshold=alpha,
-        mean_box_iou=overlap,
+        mask_threshold=inference.mask_threshold,
+        box_width=inference.box_width,
+        box_height=inference.box_height,
+        mean_box_iou=overlaps,
         pointing=_pointing_by_source(checkpoint, videos, pools, boxes),
     )
-    inference = replace(chosen, background_threshold=tau, mask_threshold=alpha)
     found = {
         name: f"validation {figures.release}"
         for name, source in threshold_sources(chosen).items()
@@ -123,7 +130,6 @@ def calibrate(
     }
     return replace(
         checkpoint,
-        settings=replace(checkpoint.settings, inference=inference),
         trained_on={
             **checkpoint.trained_on,
             "validation": asdict(figures),
@@ -160,32 +166,60 @@ def frame_f1(label: np.ndarray, predicted: np.ndarray) -> float:
     return float(2 * hits / n) if n else 0.0
 
 
-def best_mask_threshold(
+def best_boxes(
     scored: Sequence[VideoScores],
     boxes: Mapping[str, Mapping[tuple[int, str], Box]],
-    given: float | None,
-) -> tuple[float | None, float | None]:
-    """Return the alpha with the highest mean box overlap, and that overlap; or the given one's."""
-    candidates = MASK_THRESHOLDS if given is None else (given,)
-    overlaps = {alpha: _overlaps(scored, boxes, alpha) for alpha in candidates}
-    if not any(overlaps.values()):
-        return given, None
-    means = {alpha: float(np.mean(values)) for alpha, values in overlaps.items()}
-    alpha = max(means, key=lambda one: means[one])
-    return alpha, means[alpha]
+    settings: InferenceSettings,
+) -> tuple[InferenceSettings, dict[str, float] | None]:
+    """Fill in alpha and the size of a box round a point by the mean overlap with the true boxes.
+
+    Alpha is that of the best boxes of masks, also where the settings take the mask's middle alone.
+    Of equally good values the smallest is taken.
+
+    Args:
+        scored: of each video.
+        boxes: by video, the true box of `(second, action_id)`.
+        settings: a value that is not None stays.
+
+    Returns:
+        The settings, and the mean overlap by each way to a box; where there is no true box, the
+        settings as they were and None.
+    """
+    truth = [box for scores in scored for box in _boxed(scores, boxes.get(scores.video_id, {}))[1]]
+    if not truth:
+        return settings, None
+    by_mask = [
+        replace(settings, box_from="mask", mask_threshold=alpha)
+        for alpha in _candidates(settings.mask_threshold, MASK_THRESHOLDS)
+    ]
+    masks = [_mean_overlap([p.box for p in _places(scored, boxes, s)], truth) for s in by_mask]
+    settings = replace(settings, mask_threshold=by_mask[int(np.argmax(masks))].mask_threshold)
+    by_size = [
+        replace(settings, box_width=width, box_height=height)
+        for width in _candidates(settings.box_width, BOX_SIDES)
+        for height in _candidates(settings.box_height, BOX_SIDES)
+    ]
+    points = [place.point for place in _places(scored, boxes, settings)]
+    rounds = [_mean_overlap([box_round(p, one) for p in points], truth) for one in by_size]
+    return by_size[int(np.argmax(rounds))], {"mask": max(masks), "point": max(rounds)}
 
 
-def _overlaps(
+def _candidates(given: float | None, grid: Sequence[float]) -> Sequence[float]:
+    return grid if given is None else (given,)
+
+
+def _places(
     scored: Sequence[VideoScores],
     boxes: Mapping[str, Mapping[tuple[int, str], Box]],
-    alpha: float,
-) -> list[float]:
-    overlaps = []
-    for scores in scored:
-        keys, truth = _boxed(scores, boxes.get(scores.video_id, {}))
-        places = places_at(scores, keys, alpha)
-        overlaps += [box_iou(p.box, box) for p, box in zip(places, truth, strict=True)]
-    return overlaps
+    settings: InferenceSettings,
+) -> list[Place]:
+    """Return the place of every boxed frame."""
+    asked = [(scores, _boxed(scores, boxes.get(scores.video_id, {}))[0]) for scores in scored]
+    return [place for scores, keys in asked for place in places_at(scores, keys, settings)]
+
+
+def _mean_overlap(boxes: Sequence[Box], truth: Sequence[Box]) -> float:
+    return float(np.mean([box_iou(box, true) for box, true in zip(boxes, truth, strict=True)]))
 
 
 def _pointing_by_source(
@@ -206,7 +240,7 @@ def _pointing_by_source(
         for video in videos:
             scores = score_video(other, video, pools[video.video_id])
             keys, truth = _boxed(scores, boxes.get(video.video_id, {}))
-            places = places_at(scores, keys, None)
+            places = places_at(scores, keys, inference)
             hits += [box.contains(p.point) for p, box in zip(places, truth, strict=True)]
         if hits:
             accuracy[name] = float(np.mean(hits))

@@ -65,5 +65,4 @@ def place_seconds(
             chosen.append((s.second, s.action_id))
             if mine and s.action_id not in mine:
                 chosen.append((s.second, max(mine, key=s.scores.__getitem__)))
-    alpha = checkpoint.settings.inference.mask_threshold
-    return point_predictions(scores, [*wanted, *chosen], alpha)
+    return point_predictions(scores, [*wanted, *chosen], checkpoint.settings.inference)

@@ -30,13 +30,10 @@ from stg_model.inference.heatmaps import (
 from stg_model.network.global_branch import cosines
 from stg_model.network.model import GroundingModel
 from stg_model.network.tokens import FrameTokens, TextTokens
-from stg_model.settings import InferenceSettings
+from stg_model.settings import CALIBRATED, InferenceSettings
 from stg_model.training.checkpoint import Checkpoint
 
 logger = logging.getLogger(__name__)
-
-DEFAULT_MASK_THRESHOLD = 0.5
-"""Alpha where no validation set gave one (R26)."""
 
 LOWEST_COSINE = -1.0
 
@@ -175,19 +172,19 @@ def second_predictions(
 
 
 def point_predictions(
-    scores: VideoScores, wanted: Iterable[tuple[int, str]], mask_threshold: float | None
+    scores: VideoScores, wanted: Iterable[tuple[int, str]], settings: InferenceSettings
 ) -> list[PointPrediction]:
     """Say where, for some seconds and actions.
 
     Args:
         scores: of one video.
         wanted: `(second, action_id)`; repeats and seconds past the video's end are left out.
-        mask_threshold: alpha; None is 0.5.
+        settings: how points and boxes are read.
     """
     number = {action.action_id: j for j, action in enumerate(scores.actions)}
     n_seconds = len(scores.similarity_FJ)
     keys = sorted({(s, a) for s, a in wanted if a in number and s < n_seconds})
-    places = places_at(scores, [(s, number[a]) for s, a in keys], mask_threshold)
+    places = places_at(scores, [(s, number[a]) for s, a in keys], settings)
     return [
         PointPrediction(
             scores.video_id,
@@ -214,14 +211,13 @@ def heat_at(scores: VideoScores, points: Iterable[PointPrediction]) -> np.ndarra
 
 
 def places_at(
-    scores: VideoScores, keys: Sequence[tuple[int, int]], mask_threshold: float | None
+    scores: VideoScores, keys: Sequence[tuple[int, int]], settings: InferenceSettings
 ) -> list[Place]:
     """Return the place for each `(second, number of the action in the pool)`."""
     if not keys:
         return []
     seconds, numbers = (list(column) for column in zip(*keys, strict=True))
-    alpha = DEFAULT_MASK_THRESHOLD if mask_threshold is None else mask_threshold
-    return [place_of(one, alpha) for one in enlarged(scores.heat_JFGG[numbers, seconds])]
+    return [place_of(one, settings) for one in enlarged(scores.heat_JFGG[numbers, seconds])]
 
 
 def otsu(values: np.ndarray) -> float:
@@ -244,13 +240,30 @@ def otsu(values: np.ndarray) -> float:
     return float((ordered[split] + ordered[split + 1]) / 2)
 
 
+def values_used(settings: InferenceSettings) -> list[str]:
+    """Return which of the values that validation can find decide anything here.
+
+    >>> values_used(InferenceSettings(box_from="mask"))
+    ['background_threshold', 'mask_threshold']
+    """
+    by_mask = settings.box_from == "mask" or settings.point_from == "mask_centroid"
+    by_size = settings.box_from == "point"
+    used = {
+        "background_threshold": True,
+        "mask_threshold": by_mask,
+        "box_width": by_size,
+        "box_height": by_size,
+    }
+    return [name for name in CALIBRATED if used[name]]
+
+
 def system_of(checkpoint: Checkpoint) -> System:
     """Describe the model for a predictions file; says where its thresholds come from (R26)."""
     trained_on = checkpoint.trained_on
     sources = trained_on.get("thresholds", {})
     thresholds = "; ".join(
-        f"{name} threshold: {sources.get(f'{name}_threshold', 'unknown')}"
-        for name in ("background", "mask")
+        f"{name.replace('_', ' ')}: {sources.get(name, 'unknown')}"
+        for name in values_used(checkpoint.settings.inference)
     )
     changed = [f"read with {change}" for change in trained_on.get("read_with", ())]
     taught = "narration alone"

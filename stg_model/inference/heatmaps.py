@@ -28,10 +28,17 @@ HeatSource = Literal["rollout", "global_patches", "global_shares", "product"]
 MAP_SIDE = 112
 """Heat maps are enlarged to this many rows and columns before points and boxes are read."""
 
+DEFAULT_MASK_THRESHOLD = 0.5
+"""Alpha where no validation set gave one (R26)."""
+
+DEFAULT_BOX_SIDE = 0.35
+"""Width and height of a box round a point where no validation set gave them; a share of the
+frame's."""
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where one frame's heat is: the peak, and the box of the mask round it."""
+    """Where one frame's heat is."""
 
     point: Point
     box: Box
@@ -81,27 +88,47 @@ def enlarged(maps_XGG: Tensor) -> np.ndarray:
     return stretched(larger).numpy()
 
 
-def place_of(map_HW: np.ndarray, mask_threshold: float) -> Place:
-    """Read the peak and the box from one stretched map.
+def place_of(map_HW: np.ndarray, settings: InferenceSettings) -> Place:
+    """Read the point and the box from one stretched map.
+
+    The mask is what hangs together with the peak (the first in reading order among equals) and is
+    at least as hot as `mask_threshold`; its middle is the mean of its places. A box round a point
+    that would reach outside the frame is moved inside it: actions are seldom cut by the frame's
+    edge, and on validation videos moving scored better than cutting.
 
     Args:
         map_HW: heat, 0..1.
-        mask_threshold: places at least this hot that hang together with the peak are the mask.
-
-    Returns:
-        The peak (the first in reading order among equals) and the mask's bounding box.
+        settings: `point_from` and `box_from`, and the values that these need.
     """
     height, width = map_HW.shape
     row, column = divmod(int(map_HW.argmax()), width)
-    parts, _ = scipy.ndimage.label(map_HW >= min(mask_threshold, map_HW.max()))
+    point = Point((column + 0.5) / width, (row + 0.5) / height)
+    if (settings.point_from, settings.box_from) == ("peak", "point"):
+        return Place(point, box_round(point, settings))
+    alpha = settings.mask_threshold
+    alpha = DEFAULT_MASK_THRESHOLD if alpha is None else alpha
+    parts, _ = scipy.ndimage.label(map_HW >= min(alpha, map_HW.max()))
     rows, columns = np.nonzero(parts == parts[row, column])
+    if settings.point_from == "mask_centroid":
+        point = Point((columns.mean() + 0.5) / width, (rows.mean() + 0.5) / height)
+    if settings.box_from == "point":
+        return Place(point, box_round(point, settings))
     box = Box(
         columns.min() / width,
         rows.min() / height,
         (columns.max() + 1) / width,
         (rows.max() + 1) / height,
     )
-    return Place(Point((column + 0.5) / width, (row + 0.5) / height), box)
+    return Place(point, box)
+
+
+def box_round(point: Point, settings: InferenceSettings) -> Box:
+    """Return the box of a fixed size that has a point in its middle, or nearest to it."""
+    sides = settings.box_width, settings.box_height
+    width, height = (DEFAULT_BOX_SIDE if side is None else side for side in sides)
+    x1 = min(max(point.x - width / 2, 0.0), 1 - width)
+    y1 = min(max(point.y - height / 2, 0.0), 1 - height)
+    return Box(x1, y1, min(x1 + width, 1.0), min(y1 + height, 1.0))
 
 
 def fine_grid(patches_FNP: Tensor) -> Tensor:

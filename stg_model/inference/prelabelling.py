@@ -68,6 +68,6 @@ def prelabels_of(
     for clip in clips:
         seconds, _ = frame_seconds(clip.segment)
         wanted = [(second, clip.action_id) for second in seconds]
-        for found in point_predictions(scores, wanted, None):
+        for found in point_predictions(scores, wanted, checkpoint.settings.inference):
             score = float(scores.similarity_FJ[found.second, number[found.action_id]])
             yield Prelabel(clip.clip_id, found.second, found.point, score)

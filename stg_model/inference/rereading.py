@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from stg_model.config import load
 from stg_model.errors import SettingsError
+from stg_model.settings import CALIBRATED
 from stg_model.training.checkpoint import Checkpoint
 
 SECTION = "inference."
@@ -32,7 +33,7 @@ def reread(checkpoint: Checkpoint, changes: Sequence[str]) -> Checkpoint:
     old, new = checkpoint.settings.inference, settings.inference
     sources = {
         name: "set"
-        for name in ("background_threshold", "mask_threshold")
+        for name in CALIBRATED
         if getattr(old, name) != getattr(new, name) and getattr(new, name) is not None
     }
     trained_on = {

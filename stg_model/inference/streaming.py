@@ -112,7 +112,7 @@ def _placed(
             continue
         asked = [action_of[action_id] for action_id in sorted({one for _, one in named})]
         scores = score_video(_unsmoothed(checkpoint), features, asked)
-        found = point_predictions(scores, named, checkpoint.settings.inference.mask_threshold)
+        found = point_predictions(scores, named, checkpoint.settings.inference)
         heat = heat_at(scores, found) if with_heat else None
         points = [
             replace(

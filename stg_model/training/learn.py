@@ -22,7 +22,7 @@ from stg_model.features.encoder import Encoder
 from stg_model.features.encoders import encoder_for, whole_frames
 from stg_model.features.paths import NO_PATHS, BackbonePaths
 from stg_model.features.store import extract_features
-from stg_model.settings import InferenceSettings, Settings
+from stg_model.settings import CALIBRATED, InferenceSettings, Settings
 from stg_model.training.checkpoint import (
     CONFIG_NAME,
     RESUME_NAME,
@@ -231,10 +231,10 @@ def report_problems(found: Transcripts, path: Path) -> None:
 
 
 def threshold_sources(settings: InferenceSettings) -> dict[str, str]:
-    """Return for each threshold whether it was `set` or is left to its `default` (R26)."""
+    """Return for each threshold, and the box's sides, whether it is `set` or `default` (R26)."""
     return {
         name: "default" if getattr(settings, name) is None else "set"
-        for name in ("background_threshold", "mask_threshold")
+        for name in CALIBRATED
     }
 
 

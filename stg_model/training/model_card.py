@@ -56,7 +56,12 @@ def _lines(checkpoint: Checkpoint) -> Iterator[str]:
             "validation or benchmark videos was read. It began from checkpoint "
             f"`{data['started_from']}`."
         )
-    yield from ("", "## Thresholds", "", *_thresholds(settings, data.get("thresholds", {})))
+    yield from (
+        "",
+        "## Thresholds and boxes",
+        "",
+        *_thresholds(settings, data.get("thresholds", {})),
+    )
     if validation := data.get("validation"):
         yield from ("", "## Validation", "", "| figure | value |", "|---|---|")
         yield from (f"| {name} | {value} |" for name, value in _flat(validation))
@@ -79,12 +84,17 @@ def _filled(text: str) -> str:
 
 
 def _thresholds(settings: Settings, sources: Mapping[str, str]) -> Iterator[str]:
-    titles = {"background_threshold": "Background (tau)", "mask_threshold": "Mask (alpha)"}
-    defaults = {"background_threshold": "Otsu's, for each video", "mask_threshold": "0.5"}
-    for name, title in titles.items():
+    for name, title, default in (
+        ("background_threshold", "Background (tau)", "Otsu's, for each video"),
+        ("mask_threshold", "Mask (alpha)", "0.5"),
+        ("box_width", "Width of a box round a point", "0.35"),
+        ("box_height", "Height of a box round a point", "0.35"),
+    ):
         value = getattr(settings.inference, name)
-        shown = defaults[name] if value is None else f"{value:.4g}"
+        shown = default if value is None else f"{value:.4g}"
         yield f"- {title}: {shown}; source: {sources.get(name, 'unknown')}"
+    inference = settings.inference
+    yield f"- Read with `point_from = {inference.point_from}`, `box_from = {inference.box_from}`"
 
 
 def _changed(settings: Settings) -> list[str]:

@@ -99,6 +99,12 @@ def test_every_setting_is_explained_where_it_stands():
             assert end <= 3, name
 
 
+@pytest.mark.parametrize("side", [0.0, 0.005, 1.2])
+def test_a_side_of_the_box_is_a_share_of_the_frame_that_can_be_seen(side):
+    with pytest.raises(SettingsError, match=r"inference.box_width must be within 0\.01\.\.1"):
+        load_settings(None, [f"inference.box_width={side}"])
+
+
 def test_a_threshold_can_be_set_back_to_none():
     assert load_settings(None, ["inference.mask_threshold=none"]).inference.mask_threshold is None
 

@@ -15,13 +15,14 @@ from stg_model.features.tiny import TinyEncoder, patch_inputs
 from stg_model.features.words import Vocabulary
 from stg_model.inference.calibration import (
     best_background_threshold,
-    best_mask_threshold,
+    best_boxes,
     calibrate,
     frame_f1,
 )
 from stg_model.inference.grounding import (
     VideoScores,
     otsu,
+    places_at,
     point_predictions,
     pools_of,
     score_video,
@@ -29,12 +30,14 @@ from stg_model.inference.grounding import (
     system_of,
 )
 from stg_model.inference.heatmaps import enlarged, fine_grid, heatmaps, place_of, stretched
+from stg_model.inference.prelabelling import prelabels_of
 from stg_model.network.tokens import FrameTokens
-from stg_model.settings import Settings
+from stg_model.settings import InferenceSettings, Settings
 from stg_model.training.checkpoint import Checkpoint, build_model
 
 WORDS = ("carrot", "cut", "soup", "stir")
 CUT, STIR = Action("cut-carrot", "cut carrot"), Action("stir-soup", "stir soup")
+FOUND = "validation val 1.0.0 (eeeeeeeeeeee)"
 TRAINED_ON = {"n_videos": 3, "n_sentences": 9, "transcripts_sha256": "ab" * 32}
 
 
@@ -97,26 +100,71 @@ def test_an_action_without_a_known_word_is_scored_lowest_so_that_the_release_can
 
 def test_points_are_given_once_for_each_second_and_action_that_exists():
     wanted = [(1, "stir-soup"), (0, "cut-carrot"), (1, "stir-soup"), (9, "stir-soup"), (0, "bake")]
-    found = point_predictions(scores_of([[0.9, 0.1], [0.2, 0.4]]), wanted, 0.5)
+    found = point_predictions(scores_of([[0.9, 0.1], [0.2, 0.4]]), wanted, InferenceSettings())
     assert [(p.second, p.action_id, p.score) for p in found] == [
         (0, "cut-carrot", 0.9),
         (1, "stir-soup", 0.4),
     ]
 
 
-def test_the_point_is_the_peak_and_the_box_the_mask_round_it():
+def hot_patch():
     heat = np.zeros((10, 20))
     heat[4:6, 10:14] = 0.6
     heat[4, 12] = 1.0
     heat[0, 0] = 0.9  # hot, but not joined to the peak
-    place = place_of(heat, 0.5)
+    return heat
+
+
+def reading(**values):
+    return InferenceSettings(**values)
+
+
+def test_the_papers_point_is_the_peak_and_its_box_the_mask_round_it():
+    heat = hot_patch()
+    place = place_of(heat, reading(box_from="mask"))
     assert place.point == Point(12.5 / 20, 4.5 / 10)
     assert place.box == Box(10 / 20, 4 / 10, 14 / 20, 6 / 10)
-    assert place_of(heat, 0.8).box == Box(12 / 20, 4 / 10, 13 / 20, 5 / 10)
+    narrow = place_of(heat, reading(box_from="mask", mask_threshold=0.8))
+    assert narrow.box == Box(12 / 20, 4 / 10, 13 / 20, 5 / 10)
+
+
+def test_the_masks_middle_is_the_mean_of_its_places():
+    for box_from in ("mask", "point"):
+        place = place_of(hot_patch(), reading(point_from="mask_centroid", box_from=box_from))
+        assert place.point == Point(12 / 20, 5 / 10)
+    assert place.box.centre == place.point
+    narrow = reading(point_from="mask_centroid", mask_threshold=0.8)
+    assert place_of(hot_patch(), narrow).point == Point(12.5 / 20, 4.5 / 10)
+
+
+@pytest.mark.parametrize(
+    ("row", "column", "box"),
+    [
+        (4, 9, (0.375, 0.25, 0.575, 0.65)),  # round the point
+        (0, 0, (0, 0, 0.2, 0.4)),  # moved into the frame, not cut
+        (9, 19, (0.8, 0.6, 1, 1)),
+    ],
+)
+def test_a_box_round_the_point_has_its_size_everywhere_in_the_frame(row, column, box):
+    heat = np.zeros((10, 20))
+    heat[row, column] = 1
+    found = place_of(heat, reading(box_width=0.2, box_height=0.4)).box
+    assert (found.x1, found.y1, found.x2, found.y2) == pytest.approx(box)
+    assert found.contains(place_of(heat, reading()).point)
+
+
+def test_without_a_size_a_box_round_the_point_has_the_default_one():
+    box = place_of(hot_patch(), reading()).box
+    assert (box.x2 - box.x1, box.y2 - box.y1) == pytest.approx((0.35, 0.35))
+
+
+def test_a_box_may_be_the_whole_frame():
+    whole = reading(box_width=1.0, box_height=1.0)
+    assert place_of(hot_patch(), whole).box == Box(0, 0, 1, 1)
 
 
 def test_a_flat_map_has_a_place_all_the_same():
-    place = place_of(np.zeros((4, 4)), 0.5)
+    place = place_of(np.zeros((4, 4)), reading(box_from="mask"))
     assert place.point == Point(0.125, 0.125)
     assert place.box == Box(0, 0, 1, 1)
 
@@ -124,7 +172,7 @@ def test_a_flat_map_has_a_place_all_the_same():
 def test_maps_are_enlarged_without_moving_their_peak():
     heat = torch.zeros(1, 14, 14)
     heat[0, 3, 9] = 2.0
-    place = place_of(enlarged(heat)[0], 0.5)
+    place = place_of(enlarged(heat)[0], InferenceSettings(box_from="mask"))
     assert place.point.x == pytest.approx(9.5 / 14, abs=0.01)
     assert place.point.y == pytest.approx(3.5 / 14, abs=0.01)
     assert place.box.contains(Point(9.5 / 14, 3.5 / 14))
@@ -185,13 +233,31 @@ def test_an_action_without_a_known_word_is_left_out_with_a_warning(video, caplog
 def test_seconds_past_the_end_have_points_but_labels_only_where_a_frame_needs_one(video):
     longer = replace(video, n_past=1)
     scores = score_video(checkpoint_of(), longer, [CUT, STIR])
-    assert [p.second for p in point_predictions(scores, [(20, "cut-carrot")], None)] == [20]
+    assert [
+        p.second for p in point_predictions(scores, [(20, "cut-carrot")], InferenceSettings())
+    ] == [20]
     assert len(second_predictions(scores, 0.5)) == 20
     assert len(second_predictions(scores, 0.5, 21)) == 21
     shorter = score_video(checkpoint_of(), replace(video, values=video.values[:20]), [CUT, STIR])
     ours, theirs = (second_predictions(s, None) for s in (scores, shorter))
     assert [s.action_id for s in ours] == [s.action_id for s in theirs]
     assert ours[0].background == pytest.approx(theirs[0].background, abs=1e-6)
+
+
+def test_prelabels_are_the_points_that_the_settings_choose(video):
+    clip = Clip("c1", "v1", "cut-carrot", Segment(2, 6))
+    points = {}
+    for point_from in ("peak", "mask_centroid"):
+        checkpoint = checkpoint_of(f"inference.point_from={point_from}")
+        found = list(prelabels_of(checkpoint, video, [clip], [CUT]))
+        places = places_at(
+            score_video(checkpoint, video, [CUT]),
+            [(one.second, 0) for one in found],
+            checkpoint.settings.inference,
+        )
+        points[point_from] = [one.point for one in found]
+        assert points[point_from] == [place.point for place in places]
+    assert points["peak"] != points["mask_centroid"]
 
 
 def test_smoothing_averages_the_scores_of_neighbouring_seconds(video):
@@ -201,28 +267,38 @@ def test_smoothing_averages_the_scores_of_neighbouring_seconds(video):
 
 
 @pytest.mark.parametrize(
-    ("changes", "background", "mask"),
+    ("changes", "said"),
     [
-        ((), "validation val 1.0.0 (eeeeeeeeeeee)", "validation val 1.0.0 (eeeeeeeeeeee)"),
-        (("inference.background_threshold=0.1",), "set", "validation val 1.0.0 (eeeeeeeeeeee)"),
-        (("inference.mask_threshold=0.5",), "validation val 1.0.0 (eeeeeeeeeeee)", "set"),
+        ((), f"background threshold: {FOUND}; box width: {FOUND}; box height: {FOUND}"),
+        (
+            ("inference.background_threshold=0.1", "inference.box_width=0.2"),
+            f"background threshold: set; box width: set; box height: {FOUND}",
+        ),
+        (
+            ("inference.box_from=mask",),
+            f"background threshold: {FOUND}; mask threshold: {FOUND}",
+        ),
+        (
+            ("inference.point_from=mask_centroid", "inference.mask_threshold=0.5"),
+            f"background threshold: {FOUND}; mask threshold: set; "
+            f"box width: {FOUND}; box height: {FOUND}",
+        ),
     ],
 )
-def test_the_system_says_where_each_threshold_comes_from(video, changes, background, mask):
+def test_the_system_says_where_each_value_that_it_uses_comes_from(video, changes, said):
     checkpoint = checkpoint_of(*changes)
     assert system_of(checkpoint).checkpoint_digest == "d" * 64
     tuned = calibrate(checkpoint, [video], release_of({("c1", 3): Box(0.1, 0.1, 0.4, 0.4)}))
-    said = f"narration alone; background threshold: {background}; mask threshold: {mask}"
-    assert system_of(tuned).supervision == said
+    assert system_of(tuned).supervision == f"narration alone; {said}"
 
 
-def test_a_threshold_that_validation_could_not_find_is_the_default(video):
+def test_a_value_that_validation_could_not_find_is_the_default(video):
     tuned = calibrate(checkpoint_of(), [video], release_of({}))
-    assert system_of(tuned).supervision.endswith("mask threshold: default")
+    assert system_of(tuned).supervision.endswith("box width: default; box height: default")
 
 
-def test_a_checkpoint_that_does_not_say_has_thresholds_of_unknown_source():
-    said = "background threshold: unknown; mask threshold: unknown"
+def test_a_checkpoint_that_does_not_say_has_values_of_unknown_source():
+    said = "background threshold: unknown; box width: unknown; box height: unknown"
     assert said in system_of(checkpoint_of()).supervision
 
 
@@ -248,12 +324,27 @@ def test_the_mask_threshold_is_the_one_with_the_best_boxes():
     scores = scores_of([[0.5]], heat, (CUT,))
     wide = {"v1": {(0, "cut-carrot"): Box(2 / 14, 2 / 14, 8 / 14, 8 / 14)}}
     narrow = {"v1": {(0, "cut-carrot"): Box(4 / 14, 4 / 14, 6 / 14, 6 / 14)}}
-    alpha_wide, overlap = best_mask_threshold([scores], wide, None)
-    alpha_narrow, _ = best_mask_threshold([scores], narrow, None)
-    assert alpha_wide < 0.42 < alpha_narrow
-    assert overlap > 0.75
-    assert best_mask_threshold([scores], wide, 0.9)[0] == 0.9
-    assert best_mask_threshold([scores], {}, None) == (None, None)
+    found_wide, overlap = best_boxes([scores], wide, reading())
+    found_narrow, _ = best_boxes([scores], narrow, reading())
+    assert found_wide.mask_threshold < 0.42 < found_narrow.mask_threshold
+    assert overlap["mask"] > 0.75
+    assert best_boxes([scores], wide, reading(mask_threshold=0.9))[0].mask_threshold == 0.9
+    assert best_boxes([scores], {}, reading()) == (reading(), None)
+
+
+@pytest.mark.parametrize("point_from", ["peak", "mask_centroid"])
+def test_the_size_is_the_one_with_the_best_boxes_round_the_points(point_from):
+    heat = torch.zeros(1, 2, 14, 14)
+    heat[0, 0, 6, 6] = heat[0, 1, 0, 0] = 1.0
+    scores = scores_of([[0.5], [0.5]], heat, (CUT,))
+    x, y = 6.5 / 14, 6.5 / 14  # the other's is moved into the corner
+    boxes = [Box(x - 0.1, y - 0.2, x + 0.1, y + 0.2), Box(0, 0, 0.2, 0.4)]
+    truth = {"v1": {(second, "cut-carrot"): box for second, box in enumerate(boxes)}}
+    found, overlap = best_boxes([scores], truth, reading(point_from=point_from))
+    assert (found.box_width, found.box_height) == (0.2, 0.4)
+    assert overlap["point"] > 0.9 > overlap["mask"]
+    given, _ = best_boxes([scores], truth, reading(point_from=point_from, box_width=0.6))
+    assert (given.box_width, given.box_height) == (0.6, 0.4)
 
 
 def release_of(boxes):
@@ -286,7 +377,9 @@ def test_calibration_fills_both_thresholds_and_reports_what_it_saw(video):
     checkpoint = calibrate(checkpoint_of(), [video], release_of(boxes))
     inference, figures = checkpoint.settings.inference, checkpoint.trained_on["validation"]
     assert inference.background_threshold == figures["background_threshold"] is not None
-    assert inference.mask_threshold == figures["mask_threshold"] is not None
+    for name in ("mask_threshold", "box_width", "box_height"):
+        assert getattr(inference, name) == figures[name] is not None
+    assert set(figures["mean_box_iou"]) == {"mask", "point"}
     assert figures["release"] == "val 1.0.0 (eeeeeeeeeeee)"
     assert (figures["n_seconds"], figures["n_boxes"]) == (21, 2)
     assert 0 <= figures["auc"] <= 1
@@ -306,15 +399,17 @@ def test_calibration_leaves_seconds_past_the_end_alone(video):
 
 
 def test_a_threshold_that_was_set_stays(video):
-    given = checkpoint_of("inference.background_threshold=0.123", "inference.mask_threshold=0.7")
+    given = {"background_threshold": 0.123, "mask_threshold": 0.7, "box_width": 0.33}
+    checkpoint = checkpoint_of(*(f"inference.{name}={value}" for name, value in given.items()))
     boxes = {("c1", 3): Box(0.1, 0.1, 0.4, 0.4)}
-    inference = calibrate(given, [video], release_of(boxes)).settings.inference
-    assert (inference.background_threshold, inference.mask_threshold) == (0.123, 0.7)
+    inference = calibrate(checkpoint, [video], release_of(boxes)).settings.inference
+    assert {name: getattr(inference, name) for name in given} == given
 
 
-def test_without_boxes_the_mask_threshold_stays_open(video):
+def test_without_boxes_the_mask_threshold_and_the_size_stay_open(video):
     checkpoint = calibrate(checkpoint_of(), [video], release_of({}))
-    assert checkpoint.settings.inference.mask_threshold is None
+    inference = checkpoint.settings.inference
+    assert inference.mask_threshold is inference.box_width is inference.box_height is None
     assert checkpoint.trained_on["validation"]["pointing"] is None
 
 

@@ -180,7 +180,7 @@ def test_a_threshold_set_by_hand_is_said_to_be(world, tmp_path, caplog):
     video = world / "videos/v2.mp4"
     run("ground", out, "--video", video, "--actions", "cut carrot", "--output", output)
     said = read_predictions(output).system.supervision
-    assert said.endswith("background threshold: set; mask threshold: default")
+    assert said.endswith("background threshold: set; box width: default; box height: default")
     assert "was trained on 1 of these 1 videos (v2)" in caplog.text
     assert "validated on" not in caplog.text
     caplog.clear()

@@ -36,7 +36,9 @@ N_SECONDS = 12
 @pytest.fixture(scope="module")
 def checkpoint():
     torch.manual_seed(0)
-    settings = load_settings(None, ("inference.background_threshold=-1.0",))
+    settings = load_settings(
+        None, ("inference.background_threshold=-1.0", "inference.box_from=mask")
+    )
     encoder = TinyEncoder(settings, Vocabulary(WORDS))
     model = build_model(settings, encoder).eval()
     trained_on = {"n_videos": 3, "n_sentences": 9, "transcripts_sha256": "ab" * 32}
@@ -162,7 +164,10 @@ def test_many_actions_are_scored_without_heat_and_without_a_warning(world, check
     assert second_predictions(quick, None) == second_predictions(whole, None)
 
 
-def test_every_point_has_a_box_a_score_and_the_heat_that_it_was_read_from(ground, tmp_path):
+def test_every_point_has_a_box_a_score_and_the_heat_that_it_was_read_from(
+    ground, checkpoint, tmp_path
+):
+    inference = checkpoint.settings.inference
     found = ground(heatmaps=True)
     references = {key: p.heatmap for key, p in found.points.items()}
     assert None not in references.values()
@@ -175,7 +180,7 @@ def test_every_point_has_a_box_a_score_and_the_heat_that_it_was_read_from(ground
         shown = enlarged(torch.from_numpy(stored).float()[None])[0]
         column, row = int(point.point.x * MAP_SIDE), int(point.point.y * MAP_SIDE)
         assert shown[row, column] > 0.999, key
-        assert box_iou(place_of(shown, 0.5).box, point.box) > 0.9, key
+        assert box_iou(place_of(shown, inference).box, point.box) > 0.9, key
         assert point.score is not None
     stack = np.load(heatmaps_file(tmp_path / "predictions.jsonl"))
     assert (stack.dtype, len(stack)) == (np.float16, len(found.points))

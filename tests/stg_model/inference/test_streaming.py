@@ -34,6 +34,7 @@ def video(film, tmp_path_factory):
     "changes",
     [
         ("inference.heatmap_from=rollout", "inference.window_s=4"),
+        ("inference.point_from=mask_centroid", "inference.box_width=0.2"),
         ("inference.smoothing_s=5", "inference.background_threshold=0.0"),
     ],
 )
@@ -47,7 +48,7 @@ def test_blocks_say_what_the_whole_video_says(checkpoint_of, video, changes, mon
     scores = score_video(checkpoint, features, (*ACTIONS, UNHEARD))
     seconds = second_predictions(scores, inference.background_threshold)
     named = [(s.second, s.action_id) for s in seconds if s.action_id is not None]
-    points = point_predictions(scores, named, inference.mask_threshold)
+    points = point_predictions(scores, named, inference)
     assert [s.action_id for s in found.seconds] == [s.action_id for s in seconds]
     assert len({second // 8 for second, _ in named}) > 1  # in several blocks
     for mine, whole in zip(found.seconds, seconds, strict=True):

@@ -163,7 +163,7 @@ def pointing(checkpoint, planted):
     for video in planted.videos(8, seed=99):
         scores = score_video(checkpoint, video.features, planted.actions())
         wanted = [(second, action) for second, (action, _) in video.truth.items()]
-        for found in point_predictions(scores, wanted, None):
+        for found in point_predictions(scores, wanted, checkpoint.settings.inference):
             hits.append(video.truth[found.second][1].contains(found.point))
     return sum(hits) / len(hits)
 

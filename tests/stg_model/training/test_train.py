@@ -269,7 +269,7 @@ def test_from_sentences_alone_the_model_learns_what_when_and_where(planted, tmp_
     for video in planted.videos(8, seed=99):
         scores = score_video(checkpoint, video.features, planted.actions())
         wanted = [(second, action) for second, (action, _) in video.truth.items()]
-        for found in point_predictions(scores, wanted, None):
+        for found in point_predictions(scores, wanted, settings.inference):
             box = video.truth[found.second][1]
             hits.append(box.contains(found.point))
             area.append(box.area)
