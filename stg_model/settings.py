@@ -66,6 +66,7 @@ AT_LEAST_ZERO = (
 )
 SHARES = ("selection.warmup", "training.rate_warmup", "inference.mask_threshold")
 SIDES = ("inference.box_width", "inference.box_height")
+SMALLEST_SIDE = 0.01
 CALIBRATED = ("background_threshold", "mask_threshold", "box_width", "box_height")
 """Of `[inference]`, what a validation set fills in where it is None."""
 
@@ -317,10 +318,10 @@ class InferenceSettings:
     global score the peak hits more often, with the ragged roll-out the middle (docs/study.md)."""
     box_from: Literal["mask", "point"] = "point"
     """The box: what bounds the mask (paper), or one of a fixed size round the point. A mask follows
-    cells of an eighth of the frame; the fixed size overlaps the truth more (docs/study.md)."""
+    cells of a seventh of the frame; the fixed size overlaps the truth more (docs/study.md)."""
     box_width: float | None = None
-    """Of a box round the point, as a share of the frame's width. None: `train` finds it on a
-    validation set; without one it is 0.35."""
+    """Of a box round the point, as a share of the frame's width. None: `train` takes the true
+    boxes' mean on a validation set; without one it is 0.35."""
     box_height: float | None = None
     """The same of the frame's height."""
 
@@ -352,7 +353,7 @@ class Settings:
             _require(self, name, value is None or 0 <= value <= 1, "must be within 0..1")
         for name in SIDES:
             value = _value(self, name)
-            _require(self, name, value is None or 0.01 <= value <= 1, "must be within 0.01..1")
+            _require(self, name, value is None or SMALLEST_SIDE <= value <= 1, "must be 0.01..1")
         network = self.network
         for name, whole, part in (
             ("features.frame_px", self.features.frame_px, network.cell_px),

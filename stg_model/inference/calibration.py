@@ -1,7 +1,7 @@
 """Find thresholds and a box size on a validation set, and say how good the model is there (R26).
 
-Tau maximises the F1 of frame labels, alpha the mean overlap of the masks' boxes, the size that of
-boxes round the points. The set's truth never reaches the weights.
+Tau maximises the F1 of frame labels, alpha the mean overlap of the masks' boxes; the size is the
+true boxes' mean. The set's truth never reaches the weights.
 """
 
 from __future__ import annotations
@@ -27,17 +27,15 @@ from stg_model.inference.grounding import (
     pools_of,
     score_video,
 )
-from stg_model.inference.heatmaps import Place, box_round, heat_source
+from stg_model.inference.heatmaps import Place, heat_source
 from stg_model.inference.predicting import videos_of
-from stg_model.settings import InferenceSettings, Settings
+from stg_model.settings import SMALLEST_SIDE, InferenceSettings, Settings
 from stg_model.training.checkpoint import Checkpoint
 from stg_model.training.learn import threshold_sources
 
 logger = logging.getLogger(__name__)
 
 MASK_THRESHOLDS = tuple(round(0.1 + 0.05 * i, 2) for i in range(17))
-BOX_SIDES = MASK_THRESHOLDS
-"""Shares of the frame's width or height."""
 N_BACKGROUND_THRESHOLDS = 101
 
 
@@ -171,10 +169,12 @@ def best_boxes(
     boxes: Mapping[str, Mapping[tuple[int, str], Box]],
     settings: InferenceSettings,
 ) -> tuple[InferenceSettings, dict[str, float] | None]:
-    """Fill in alpha and the size of a box round a point by the mean overlap with the true boxes.
+    """Fill in alpha and the size of a box round a point by the true boxes.
 
-    Alpha is that of the best boxes of masks, also where the settings take the mask's middle alone.
-    Of equally good values the smallest is taken.
+    Alpha is that with the best mean overlap of masks' boxes (the smallest such), also where the
+    settings take the mask's middle alone. The size is the mean width and height of the true boxes,
+    not that of the best overlap: where many points are wrong, that is a box too large to be right
+    anywhere.
 
     Args:
         scored: of each video.
@@ -188,24 +188,20 @@ def best_boxes(
     truth = [box for scores in scored for box in _boxed(scores, boxes.get(scores.video_id, {}))[1]]
     if not truth:
         return settings, None
-    by_mask = [
-        replace(settings, box_from="mask", mask_threshold=alpha)
-        for alpha in _candidates(settings.mask_threshold, MASK_THRESHOLDS)
-    ]
+    alphas = MASK_THRESHOLDS if settings.mask_threshold is None else (settings.mask_threshold,)
+    by_mask = [replace(settings, box_from="mask", mask_threshold=alpha) for alpha in alphas]
     masks = [_mean_overlap([p.box for p in _places(scored, boxes, s)], truth) for s in by_mask]
     settings = replace(settings, mask_threshold=by_mask[int(np.argmax(masks))].mask_threshold)
-    by_size = [
-        replace(settings, box_width=width, box_height=height)
-        for width in _candidates(settings.box_width, BOX_SIDES)
-        for height in _candidates(settings.box_height, BOX_SIDES)
-    ]
-    points = [place.point for place in _places(scored, boxes, settings)]
-    rounds = [_mean_overlap([box_round(p, one) for p in points], truth) for one in by_size]
-    return by_size[int(np.argmax(rounds))], {"mask": max(masks), "point": max(rounds)}
-
-
-def _candidates(given: float | None, grid: Sequence[float]) -> Sequence[float]:
-    return grid if given is None else (given,)
+    mean_width, mean_height = np.mean([(b.x2 - b.x1, b.y2 - b.y1) for b in truth], axis=0)
+    sides = settings.box_width, settings.box_height
+    width, height = (
+        round(max(float(mean), SMALLEST_SIDE), 3) if given is None else given
+        for given, mean in zip(sides, (mean_width, mean_height), strict=True)
+    )
+    settings = replace(settings, box_width=width, box_height=height)
+    by_point = replace(settings, box_from="point")
+    rounds = _mean_overlap([p.box for p in _places(scored, boxes, by_point)], truth)
+    return settings, {"mask": max(masks), "point": rounds}
 
 
 def _places(

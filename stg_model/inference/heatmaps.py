@@ -104,7 +104,7 @@ def place_of(map_HW: np.ndarray, settings: InferenceSettings) -> Place:
     row, column = divmod(int(map_HW.argmax()), width)
     point = Point((column + 0.5) / width, (row + 0.5) / height)
     if (settings.point_from, settings.box_from) == ("peak", "point"):
-        return Place(point, box_round(point, settings))
+        return Place(point, _box_round(point, settings))
     alpha = settings.mask_threshold
     alpha = DEFAULT_MASK_THRESHOLD if alpha is None else alpha
     parts, _ = scipy.ndimage.label(map_HW >= min(alpha, map_HW.max()))
@@ -112,7 +112,7 @@ def place_of(map_HW: np.ndarray, settings: InferenceSettings) -> Place:
     if settings.point_from == "mask_centroid":
         point = Point((columns.mean() + 0.5) / width, (rows.mean() + 0.5) / height)
     if settings.box_from == "point":
-        return Place(point, box_round(point, settings))
+        return Place(point, _box_round(point, settings))
     box = Box(
         columns.min() / width,
         rows.min() / height,
@@ -122,7 +122,7 @@ def place_of(map_HW: np.ndarray, settings: InferenceSettings) -> Place:
     return Place(point, box)
 
 
-def box_round(point: Point, settings: InferenceSettings) -> Box:
+def _box_round(point: Point, settings: InferenceSettings) -> Box:
     """Return the box of a fixed size that has a point in its middle, or nearest to it."""
     sides = settings.box_width, settings.box_height
     width, height = (DEFAULT_BOX_SIDE if side is None else side for side in sides)

@@ -101,7 +101,7 @@ def test_every_setting_is_explained_where_it_stands():
 
 @pytest.mark.parametrize("side", [0.0, 0.005, 1.2])
 def test_a_side_of_the_box_is_a_share_of_the_frame_that_can_be_seen(side):
-    with pytest.raises(SettingsError, match=r"inference.box_width must be within 0\.01\.\.1"):
+    with pytest.raises(SettingsError, match=r"inference.box_width must be 0\.01\.\.1"):
         load_settings(None, [f"inference.box_width={side}"])
 
 

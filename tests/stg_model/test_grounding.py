@@ -333,16 +333,17 @@ def test_the_mask_threshold_is_the_one_with_the_best_boxes():
 
 
 @pytest.mark.parametrize("point_from", ["peak", "mask_centroid"])
-def test_the_size_is_the_one_with_the_best_boxes_round_the_points(point_from):
+def test_the_size_is_the_mean_of_the_true_boxes_whatever_the_points(point_from):
     heat = torch.zeros(1, 2, 14, 14)
-    heat[0, 0, 6, 6] = heat[0, 1, 0, 0] = 1.0
+    heat[0, 0, 6, 6] = 1.0
+    heat[0, 1, 13, 13] = 1.0
     scores = scores_of([[0.5], [0.5]], heat, (CUT,))
-    x, y = 6.5 / 14, 6.5 / 14  # the other's is moved into the corner
-    boxes = [Box(x - 0.1, y - 0.2, x + 0.1, y + 0.2), Box(0, 0, 0.2, 0.4)]
+    x, y = 6.5 / 14, 6.5 / 14
+    boxes = [Box(x - 0.1, y - 0.2, x + 0.1, y + 0.2), Box(0, 0, 0.4, 0.4)]  # one is missed
     truth = {"v1": {(second, "cut-carrot"): box for second, box in enumerate(boxes)}}
     found, overlap = best_boxes([scores], truth, reading(point_from=point_from))
-    assert (found.box_width, found.box_height) == (0.2, 0.4)
-    assert overlap["point"] > 0.9 > overlap["mask"]
+    assert (found.box_width, found.box_height) == (0.3, 0.4)
+    assert overlap["point"] == pytest.approx((0.08 / 0.12) / 2, abs=0.01)
     given, _ = best_boxes([scores], truth, reading(point_from=point_from, box_width=0.6))
     assert (given.box_width, given.box_height) == (0.6, 0.4)
 
