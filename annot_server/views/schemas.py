@@ -76,7 +76,9 @@ class DetailsSchema(Schema):
     display_width = Count(allow_none=True)
     display_height = Count(allow_none=True)
     device_pixel_ratio = Number(
-        allow_none=True, validate=validate.Range(0, 100, min_inclusive=False)
+        allow_none=True,
+        validate=validate.Range(0, 100, min_inclusive=False),
+        metadata={"exclusiveMinimum": 0},  # apispec itself writes `minimum` for both kinds
     )
     zoom = Number(allow_none=True, validate=validate.Range(1, 100))
     context_ms = Count(allow_none=True)
