@@ -42,8 +42,9 @@ demo: $(STAMP)
 	@$(BIN)/python examples/round.py $(DEMO_DIR) --seed $(SEED) --port $(PORT) $(if $(ONCE),--once) \
 	  --setup-seconds $$(cat $(STAMP))
 
+# Compiled modules are kept whatever the environment says: tests start our programs a hundred times.
 test: system-packages $(STAMP)
-	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
+	@PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 # What is exported, read back by other projects' libraries: an environment of their own, without
 # torch, reused while its list of versions stands.

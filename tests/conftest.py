@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import os
 import shutil
@@ -26,6 +27,10 @@ from dataset_builder.domain import (
 from dataset_builder.geometry import Point
 from dataset_builder.snapshot import AnswerRow, FrameRow, Snapshot, write_snapshot
 
+# Before torch is loaded, here and in the programs that tests start: workers of several threads each
+# would spend most of their time waiting for each other. Sums have the same last bits, too.
+os.environ["OMP_NUM_THREADS"] = "1"
+
 settings.register_profile("patient", deadline=None)  # a busy machine is no failing example
 settings.load_profile("patient")
 
@@ -42,6 +47,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         return next(marks, len(FIRST))
 
     items.sort(key=turn)
+
+
+def pytest_collection_finish() -> None:
+    """Spare Python's collector of cycles the libraries' objects, and let it run less often."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 20)
 
 
 NOT_NEEDED = (
