@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import av
 import numpy as np
@@ -165,6 +168,23 @@ def test_trained_projections_are_clips(clip_paths):
         trained_projections(Checkpoint(model, only_local, encoder, TRAINED_ON))
 
 
+@pytest.mark.parametrize("source", ["validation val 1.0.0", "set"])
+def test_thresholds_found_for_another_way_of_reading_are_dropped_and_those_set_stay(source, caplog):
+    checkpoint = trained_with(
+        *("loss.which=local", "selection.method=none", "inference.mask_threshold=0.3"),
+        "inference.background_threshold=0.4",
+    )
+    thresholds = {"background_threshold": source, "mask_threshold": source, "box_width": source}
+    found, system = comma(replace(checkpoint, trained_on=TRAINED_ON | {"thresholds": thresholds}))
+    inference = found.settings.inference
+    kept = source == "set"
+    assert inference.background_threshold == (0.4 if kept else None)
+    assert inference.mask_threshold == (0.3 if kept else None)
+    assert ("background threshold: default" in system.supervision) != kept
+    assert f"box width: {source}" in system.supervision
+    assert ("inference.background_threshold was found for other settings" in caplog.text) != kept
+
+
 def run(*arguments):
     return CliRunner().invoke(main, [str(a) for a in arguments], catch_exceptions=False)
 
@@ -204,6 +224,51 @@ def test_one_command_writes_each_file_and_evaluate_takes_it(
     again = run("baseline", name, *arguments)
     assert again.exit_code == 1
     assert "exists already" in again.output
+
+
+COMMA = ("--config", Path(__file__).parents[3] / "examples/comma.toml")
+PATCHES = ("--set", "inference.heatmap_from=global_patches")
+
+
+@pytest.fixture(scope="module")
+def narrated(world):
+    """Options that learn for two steps from two copies of the world's video."""
+    folder = world[0]
+    (folder / "narrated").mkdir()
+    told = {"start": [0, 1], "end": [1, 3], "text": ["cut the egg", "stir the soup"]}
+    for video_id in ("n1", "n2"):
+        shutil.copy(folder / "videos/v1.mp4", folder / "narrated" / f"{video_id}.mp4")
+    (folder / "told.json").write_text(json.dumps({"n1": told, "n2": told}))
+    small = {
+        "training.steps": 2, "training.batch": 2, "training.local_batch": 2,
+        "training.window_s": 4, "training.tensorboard": "false", "selection.n_frames": 2,
+    }  # fmt: skip
+    changes = [text for name, value in small.items() for text in ("--set", f"{name}={value}")]
+    return "--videos", folder / "narrated", "--transcripts", folder / "told.json", *changes
+
+
+@pytest.mark.parametrize(
+    ("baseline", "backbone"), [("comma", "clip"), ("comma", "s3d"), ("clip-trained", "clip")]
+)
+def test_a_baseline_is_trained_on_a_frozen_backbone_and_scored(
+    baseline, backbone, narrated, request, tmp_path
+):
+    folder, release = request.getfixturevalue("world")
+    model, output = tmp_path / "model", tmp_path / "p.jsonl"
+    paths = request.getfixturevalue(f"{backbone}_paths")
+    files = ("--weights", paths.weights, "--vocabulary", paths.vocabulary)
+    how = COMMA if baseline == "comma" else PATCHES
+    done = run("train", model, *narrated, *how, "--set", f"features.backbone={backbone}", *files)
+    assert done.exit_code == 0, done.output
+    asked = ("--release", folder / "truth", "--videos", folder / "videos", "--output", output)
+    done = run("baseline", baseline, "--checkpoint", model, *asked, *files)
+    assert done.exit_code == 0, done.output
+    found = read_predictions(output)
+    names = {"comma": f"CoMMA, {backbone}", "clip-trained": "CLIP, trained projections"}
+    assert found.system.name == names[baseline]
+    assert len(found.seconds) == N_SECONDS
+    (row,) = evaluate(release, found, EvaluationSettings(clips="all")).systems
+    assert row.metrics["temporal_iou"] is not None
 
 
 @pytest.mark.parametrize(
