@@ -217,7 +217,9 @@ def places_at(
     if not keys:
         return []
     seconds, numbers = (list(column) for column in zip(*keys, strict=True))
-    return [place_of(one, settings) for one in enlarged(scores.heat_JFGG[numbers, seconds])]
+    maps_XGG = stretched(scores.heat_JFGG[numbers, seconds])
+    pairs = zip(maps_XGG.numpy(), enlarged(maps_XGG), strict=True)
+    return [place_of(map_GG, map_HW, settings) for map_GG, map_HW in pairs]
 
 
 def otsu(values: np.ndarray) -> float:

@@ -35,6 +35,9 @@ DEFAULT_BOX_SIDE = 0.35
 """Width and height of a box round a point where no validation set gave them; a share of the
 frame's."""
 
+ROUNDING = 1e-6
+"""Heat within 0..1 that differs by less is equal."""
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
@@ -88,31 +91,33 @@ def enlarged(maps_XGG: Tensor) -> np.ndarray:
     return stretched(larger).numpy()
 
 
-def place_of(map_HW: np.ndarray, settings: InferenceSettings) -> Place:
+def place_of(map_GG: np.ndarray, map_HW: np.ndarray, settings: InferenceSettings) -> Place:
     """Read the point and the box from one stretched map.
 
-    The mask is what hangs together with the peak (the first in reading order among equals) and is
-    at least as hot as `mask_threshold`; its middle is the mean of its places. A box round a point
-    that would reach outside the frame is moved inside it: actions are seldom cut by the frame's
-    edge, and on validation videos moving scored better than cutting.
+    The peak is the middle of the hottest cells that hang together: the roll-out's cells are several
+    of the fine grid's. It is read before enlarging, which makes a plateau of each cell at the
+    frame's edge. The mask is what hangs together with the peak (the first in reading order among
+    equals) and is at least as hot as `mask_threshold`; its middle is the mean of its places. A box
+    round a point that would reach outside the frame is moved inside it: actions are seldom cut by
+    the frame's edge, and on validation videos moving scored better than cutting.
 
     Args:
-        map_HW: heat, 0..1.
+        map_GG: heat, 0..1.
+        map_HW: the same enlarged.
         settings: `point_from` and `box_from`, and the values that these need.
     """
-    height, width = map_HW.shape
-    row, column = divmod(int(map_HW.argmax()), width)
-    point = Point((column + 0.5) / width, (row + 0.5) / height)
+    point = _middle(_hanging_together(map_GG, 1 - ROUNDING))
     if (settings.point_from, settings.box_from) == ("peak", "point"):
         return Place(point, _box_round(point, settings))
     alpha = settings.mask_threshold
     alpha = DEFAULT_MASK_THRESHOLD if alpha is None else alpha
-    parts, _ = scipy.ndimage.label(map_HW >= min(alpha, map_HW.max()))
-    rows, columns = np.nonzero(parts == parts[row, column])
+    mask_HW = _hanging_together(map_HW, alpha)
     if settings.point_from == "mask_centroid":
-        point = Point((columns.mean() + 0.5) / width, (rows.mean() + 0.5) / height)
+        point = _middle(mask_HW)
     if settings.box_from == "point":
         return Place(point, _box_round(point, settings))
+    rows, columns = np.nonzero(mask_HW)
+    height, width = map_HW.shape
     box = Box(
         columns.min() / width,
         rows.min() / height,
@@ -120,6 +125,19 @@ def place_of(map_HW: np.ndarray, settings: InferenceSettings) -> Place:
         (rows.max() + 1) / height,
     )
     return Place(point, box)
+
+
+def _hanging_together(map_HW: np.ndarray, least: float) -> np.ndarray:
+    """Say which places at least so hot, or as hot as any, hang together with the first hottest."""
+    parts_HW, _ = scipy.ndimage.label(map_HW >= min(least, map_HW.max()))
+    first = np.unravel_index(map_HW.argmax(), map_HW.shape)
+    return np.asarray(parts_HW == parts_HW[first])
+
+
+def _middle(places_HW: np.ndarray) -> Point:
+    rows, columns = np.nonzero(places_HW)
+    height, width = places_HW.shape
+    return Point((columns.mean() + 0.5) / width, (rows.mean() + 0.5) / height)
 
 
 def _box_round(point: Point, settings: InferenceSettings) -> Box:

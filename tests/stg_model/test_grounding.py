@@ -119,22 +119,26 @@ def reading(**values):
     return InferenceSettings(**values)
 
 
+def read_place(heat, settings):
+    return place_of(heat, heat, settings)
+
+
 def test_the_papers_point_is_the_peak_and_its_box_the_mask_round_it():
     heat = hot_patch()
-    place = place_of(heat, reading(box_from="mask"))
+    place = read_place(heat, reading(box_from="mask"))
     assert place.point == Point(12.5 / 20, 4.5 / 10)
     assert place.box == Box(10 / 20, 4 / 10, 14 / 20, 6 / 10)
-    narrow = place_of(heat, reading(box_from="mask", mask_threshold=0.8))
+    narrow = read_place(heat, reading(box_from="mask", mask_threshold=0.8))
     assert narrow.box == Box(12 / 20, 4 / 10, 13 / 20, 5 / 10)
 
 
 def test_the_masks_middle_is_the_mean_of_its_places():
     for box_from in ("mask", "point"):
-        place = place_of(hot_patch(), reading(point_from="mask_centroid", box_from=box_from))
+        place = read_place(hot_patch(), reading(point_from="mask_centroid", box_from=box_from))
         assert place.point == Point(12 / 20, 5 / 10)
     assert place.box.centre == place.point
     narrow = reading(point_from="mask_centroid", mask_threshold=0.8)
-    assert place_of(hot_patch(), narrow).point == Point(12.5 / 20, 4.5 / 10)
+    assert read_place(hot_patch(), narrow).point == Point(12.5 / 20, 4.5 / 10)
 
 
 @pytest.mark.parametrize(
@@ -148,34 +152,41 @@ def test_the_masks_middle_is_the_mean_of_its_places():
 def test_a_box_round_the_point_has_its_size_everywhere_in_the_frame(row, column, box):
     heat = np.zeros((10, 20))
     heat[row, column] = 1
-    found = place_of(heat, reading(box_width=0.2, box_height=0.4)).box
+    found = read_place(heat, reading(box_width=0.2, box_height=0.4)).box
     assert (found.x1, found.y1, found.x2, found.y2) == pytest.approx(box)
-    assert found.contains(place_of(heat, reading()).point)
+    assert found.contains(read_place(heat, reading()).point)
 
 
 def test_without_a_size_a_box_round_the_point_has_the_default_one():
-    box = place_of(hot_patch(), reading()).box
+    box = read_place(hot_patch(), reading()).box
     assert (box.x2 - box.x1, box.y2 - box.y1) == pytest.approx((0.35, 0.35))
 
 
 def test_a_box_may_be_the_whole_frame():
     whole = reading(box_width=1.0, box_height=1.0)
-    assert place_of(hot_patch(), whole).box == Box(0, 0, 1, 1)
+    assert read_place(hot_patch(), whole).box == Box(0, 0, 1, 1)
 
 
 def test_a_flat_map_has_a_place_all_the_same():
-    place = place_of(np.zeros((4, 4)), reading(box_from="mask"))
-    assert place.point == Point(0.125, 0.125)
+    place = read_place(np.zeros((4, 4)), reading(box_from="mask"))
+    assert place.point == Point(0.5, 0.5)
     assert place.box == Box(0, 0, 1, 1)
 
 
-def test_maps_are_enlarged_without_moving_their_peak():
-    heat = torch.zeros(1, 14, 14)
-    heat[0, 3, 9] = 2.0
-    place = place_of(enlarged(heat)[0], InferenceSettings(box_from="mask"))
-    assert place.point.x == pytest.approx(9.5 / 14, abs=0.01)
-    assert place.point.y == pytest.approx(3.5 / 14, abs=0.01)
-    assert place.box.contains(Point(9.5 / 14, 3.5 / 14))
+@pytest.mark.parametrize("row", [0, 1, 3, 6])
+@pytest.mark.parametrize("column", [0, 2, 5, 6])
+def test_maps_are_enlarged_without_moving_their_peak(row, column):
+    heat = torch.zeros(2, 7, 7)
+    heat[:, row, column] = 2.0
+    heat[1] = heat[1].flip(0, 1)
+    cell = Point((column + 0.5) / 7, (row + 0.5) / 7)
+    repeated = fine_grid(heat.reshape(2, 49, 1).expand(-1, -1, 4))
+    for maps in (heat, repeated):
+        both = zip(stretched(maps).numpy(), enlarged(maps), strict=True)
+        here, turned = (place_of(*one, reading(box_from="mask")) for one in both)
+        assert (here.point.x, here.point.y) == pytest.approx((cell.x, cell.y))
+        assert (turned.point.x, turned.point.y) == pytest.approx((1 - cell.x, 1 - cell.y))
+        assert here.box.contains(cell)
 
 
 def test_maps_are_stretched_one_by_one():
