@@ -41,7 +41,7 @@ def contrastive_loss(scores_BB: Tensor, video_B: Tensor, settings: LossSettings)
     diagonal_BB = torch.eye(n_clips, dtype=torch.bool, device=scores_BB.device)
     same_video_BB = (video_B[:, None] == video_B[None, :]) & ~diagonal_BB
     margin = settings.margin if settings.kind == "mms" else 0.0
-    logits_BB = (scores_BB - margin * diagonal_BB) / settings.temperature
+    logits_BB = (scores_BB - margin * diagonal_BB.to(scores_BB.dtype)) / settings.temperature
     logits_BB = logits_BB.masked_fill(same_video_BB, -torch.inf)
     target_B = torch.arange(n_clips, device=scores_BB.device)
     if settings.kind == "mms":

@@ -25,6 +25,12 @@ def test_the_margin_makes_the_task_harder():
     assert losses[1] > losses[0]
 
 
+def test_the_margin_is_as_exact_as_the_scores():
+    scores = torch.zeros(2, 2, dtype=torch.float64)
+    loss = mms_loss(scores, torch.arange(2), temperature=0.1, margin=0.3)
+    assert loss.item() == pytest.approx(2 * math.log1p(math.exp(3)), rel=1e-14)
+
+
 def test_equal_scores_are_chance():
     loss = mms_loss(torch.zeros(8, 8), torch.arange(8), temperature=0.1, margin=0.0)
     assert loss.item() == pytest.approx(2 * math.log(8))
