@@ -179,7 +179,7 @@ def test_every_point_has_a_box_a_score_and_the_heat_that_it_was_read_from(
         assert (stored.shape, stored.min(), stored.max()) == ((14, 14), 0, 1)
         shown = enlarged(torch.from_numpy(stored).float()[None])[0]
         column, row = int(point.point.x * MAP_SIDE), int(point.point.y * MAP_SIDE)
-        assert shown[row, column] > 0.98, key
+        assert shown[row, column] > 0.95, key
         assert box_iou(place_of(shown, shown, inference).box, point.box) > 0.9, key
         assert point.score is not None
     stack = np.load(heatmaps_file(tmp_path / "predictions.jsonl"))
