@@ -40,13 +40,12 @@ FIRST = ("learning", "browser")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the longest modules first, so that no worker begins one when the others are done."""
-
-    def turn(item: pytest.Item) -> int:
+    """Put the longest modules first, whole: none is to begin when the other workers are done."""
+    turns: dict[Path, int] = {}
+    for item in items:
         marks = (n for n, mark in enumerate(FIRST) if item.get_closest_marker(mark))
-        return next(marks, len(FIRST))
-
-    items.sort(key=turn)
+        turns[item.path] = min(turns.get(item.path, len(FIRST)), next(marks, len(FIRST)))
+    items.sort(key=lambda item: turns[item.path])
 
 
 def pytest_collection_finish() -> None:

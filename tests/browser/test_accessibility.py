@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -112,12 +113,21 @@ def test_axe_has_nothing_to_say_of_a_page(pattern, server, browsers):
 REFUSED = sorted(pattern for pattern, roles in PAGES.items() if roles is not None)
 
 
-@pytest.mark.parametrize("pattern", REFUSED)
-def test_a_page_that_is_refused_says_so_accessibly_too(pattern, server, browsers):
-    role = None if "annotator" in PAGES[pattern] else "annotator"
-    page = browsers[role].new_page()
-    assert page.goto(server.url + address(server, pattern)).status in (401, 403)
-    assert complaints(page) == []
+@pytest.mark.parametrize("role", [None, "annotator"])
+def test_a_page_that_is_refused_says_so_accessibly_too(role, server, browsers):
+    """Most refusals are one page: each that reads differently is looked at once."""
+    patterns = [p for p in REFUSED if (None if "annotator" in PAGES[p] else "annotator") == role]
+    page, seen = browsers[role].new_page(), set()
+    for pattern in patterns:
+        path = address(server, pattern)
+        reply = browsers[role].request.get(server.url + path)
+        assert reply.status in (401, 403), pattern
+        text = reply.text().replace(quote(path), "").replace(quote(path, safe=""), "")
+        if text not in seen:
+            seen.add(text)
+            assert page.goto(server.url + path).status == reply.status
+            assert complaints(page) == [], pattern
+    assert seen
     page.close()
 
 
