@@ -1,9 +1,6 @@
-"""The one place that touches bytes: Parquet, JSON, JSON lines, digests, whole folders.
+"""The one place that touches bytes: Parquet (`parquet`), JSON, JSON lines, digests, whole folders.
 
-Everything written here is a function of its content alone: sorted keys, LF, no clock, a fixed row
-group size. Arrow's version stands inside Parquet files, so `constraints.txt` pins it.
-
-Arrow is given open files, never paths: it takes paths for UTF-8, whatever the locale says.
+Everything written here is a function of its content alone: sorted keys, LF, no clock.
 """
 
 from __future__ import annotations
@@ -15,7 +12,6 @@ import logging
 import re
 import shutil
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -23,118 +19,51 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from dataset_builder.errors import InputError, OutputError
+from dataset_builder.parquet import (
+    ROWS_AT_ONCE,
+    Row,
+    RowWriter,
+    StoredRows,
+    divide,
+    iterate_rows,
+    iterate_texts,
+    read_rows,
+    read_table,
+    write_rows,
+)
 from dataset_builder.unfinished import unfinished
 
 logger = logging.getLogger(__name__)
 
-SUMS_NAME = "SHA256SUMS"
-ROW_GROUP_ROWS = 65_536
-ROWS_AT_ONCE = 16_384
+__all__ = [
+    "SUMS_NAME",
+    "Row",
+    "RowWriter",
+    "StoredRows",
+    "canonical_json",
+    "check_sums",
+    "compact_json",
+    "content_of",
+    "divide",
+    "fresh_folder",
+    "iterate_rows",
+    "iterate_texts",
+    "read_json",
+    "read_json_lines",
+    "read_rows",
+    "read_sums_digest",
+    "read_table",
+    "replaced_file",
+    "sha256_bytes",
+    "sha256_file",
+    "write_json_lines",
+    "write_rows",
+    "write_sums",
+]
 
-Row = dict[str, Any]
+SUMS_NAME = "SHA256SUMS"
 
 _SURROGATE_ESCAPE = re.compile(r"\\u[dD][89a-fA-F]")
-
-
-def write_rows(path: Path, schema: pa.Schema, rows: Iterable[Row]) -> None:
-    """Write rows (already in their final order) as zstd Parquet with exactly this schema.
-
-    Rows are taken one group at a time, so that a generator of them needs little memory.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    left = iter(rows)
-    group = list(islice(left, ROW_GROUP_ROWS))
-    with path.open("wb") as out, pq.ParquetWriter(out, schema, compression="zstd") as writer:
-        while True:
-            table = pa.Table.from_pylist(group, schema=schema)
-            writer.write_table(table, row_group_size=ROW_GROUP_ROWS)
-            group = list(islice(left, ROW_GROUP_ROWS))
-            if not group:
-                return
-
-
-def read_rows(path: Path, schema: pa.Schema, optional: Collection[str] = ()) -> list[Row]:
-    """Read a table and check that it has the schema's columns and types.
-
-    Only columns named in `optional` may have empty cells.
-
-    Raises:
-        InputError: the file is missing, is no Parquet, has other columns, empty cells, or text
-            that is not UTF-8.
-    """
-    return list(iterate_rows(path, schema, optional))
-
-
-def iterate_rows(path: Path, schema: pa.Schema, optional: Collection[str] = ()) -> Iterator[Row]:
-    """Yield what `read_rows` returns, a few thousand rows in memory at a time.
-
-    Equal texts near each other are one object: most of a table's text is a few ids.
-    """
-    try:
-        table = read_table(path)
-        found = {field.name: field.type for field in table.schema}
-    except (OSError, pa.ArrowException, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: cannot be read as Parquet ({error})") from error
-    for field in schema:
-        if found.get(field.name) != field.type:
-            raise InputError(
-                f"{path}: column {field.name!r} should be {field.type}, "
-                f"found {found.get(field.name, 'no such column')}; "
-                "was it written by another version?"
-            )
-        empty = table[field.name].null_count
-        if empty and field.name not in optional:
-            raise InputError(f"{path}: column {field.name!r} has {empty} empty cells; it needs all")
-    try:
-        for batch in table.select(schema.names).to_batches(max_chunksize=ROWS_AT_ONCE):
-            cells = [_cells(column) for column in batch.columns]
-            for row in zip(*cells, strict=True):
-                yield dict(zip(schema.names, row, strict=True))
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: a cell is not UTF-8 text ({error})") from error
-
-
-def read_table(path: Path) -> pa.Table:
-    """Read a Parquet file whole, as pyarrow does; what cannot be read raises its errors."""
-    # In this thread: Arrow's own would hold the file while a short program ends, and can abort it.
-    with path.open("rb") as handle, pq.ParquetFile(handle) as file:
-        return file.read(use_threads=False)
-
-
-def divide(path: Path, column: str, parts: Mapping[str, str]) -> list[str]:
-    """Put a table's rows into `<table>/<part>.parquet` instead; return the parts that have rows.
-
-    Rows keep their order, and a row group is read at a time. A table without rows stays.
-
-    Args:
-        path: the table.
-        column: the column of text that decides.
-        parts: the part of each value of that column.
-    """
-    folder, writers = path.with_suffix(""), dict[str, pq.ParquetWriter]()
-    with contextlib.ExitStack() as stack:
-        file = pq.ParquetFile(stack.enter_context(path.open("rb")))
-        for number in range(file.num_row_groups):
-            group = file.read_row_group(number, use_threads=False)
-            chosen = [parts[value] for value in group[column].to_pylist()]
-            for part in sorted(set(chosen)):
-                if part not in writers:
-                    folder.mkdir(exist_ok=True)
-                    out = stack.enter_context((folder / f"{part}.parquet").open("wb"))
-                    writer = pq.ParquetWriter(out, file.schema_arrow, compression="zstd")
-                    writers[part] = stack.enter_context(writer)
-                writers[part].write_table(group.filter([name == part for name in chosen]))
-    if writers:
-        path.unlink()
-    return sorted(writers)
-
-
-def _cells(column: pa.Array) -> list[Any]:
-    if not pa.types.is_string(column.type):
-        return list(column.to_pylist())
-    encoded = column.dictionary_encode()
-    texts = encoded.dictionary.to_pylist()
-    return [None if i is None else texts[i] for i in encoded.indices.to_pylist()]
 
 
 def content_of(path: Path) -> tuple[int, str]:
@@ -151,7 +80,7 @@ def content_of(path: Path) -> tuple[int, str]:
         with path.open("rb") as handle, pq.ParquetFile(handle) as file:
             columns = sorted(file.schema_arrow.names)
             digest.update(b"[" + compact_json(columns).encode())
-            for batch in file.iter_batches(columns=columns, use_threads=False):
+            for batch in file.iter_batches(ROWS_AT_ONCE, columns=columns, use_threads=False):
                 cells = [batch.column(name).to_pylist() for name in columns]
                 rows = list(zip(*cells, strict=True))
                 digest.update(_rows_json(rows, path, n_rows).encode())
