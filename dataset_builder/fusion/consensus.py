@@ -13,13 +13,24 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Any
+
+import numpy as np
 
 from dataset_builder.cluster import HERE, Workers, map_items
 from dataset_builder.fusion.agreement import agreement_labels, agreement_numbers
-from dataset_builder.fusion.answer_table import AnswerTable, answer_table, clicks_of, diagonals
+from dataset_builder.fusion.answer_table import (
+    AnswerTable,
+    Asked,
+    Floats,
+    Ints,
+    answer_table,
+    clicks_of,
+)
 from dataset_builder.fusion.boxes import robust_box, union_box
 from dataset_builder.fusion.heatmap import adaptive_sigma, peaks
 from dataset_builder.fusion.points import mean_point, spread
@@ -38,8 +49,8 @@ STUDENT_T = "student_t"
 GEOMETRIC_MEDIAN = "geometric_median"
 
 BLOCK_FRAMES = 2_016
-"""Frames whose heatmaps are one work item, some tenths of a second; the same for any workers, so
-that numbers do not depend on them."""
+"""Frames that are one work item, some tenths of a second; the same for any workers, so that numbers
+do not depend on them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +63,22 @@ class FusedFrame:
     consensus: Consensus
     box: Box | None
     paper_box: Box | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """What all answers of a project say together, by which each frame's are then judged.
+
+    `robust` is None in paper mode.
+    """
+
+    n_frames: int
+    p_visible_f: Floats
+    labels: Sequence[str]
+    n_agreeing_f: Ints
+    robust: StudentT | None
+    annotators: tuple[Annotator, ...]
+    agreement: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,39 +108,63 @@ def fuse(
         Neither the order of frames or answers nor the ids of annotators change a number.
     """
     order = sorted(range(len(frames)), key=lambda i: (frames[i].clip_id, frames[i].second))
-    ordered = [frames[i] for i in order]
-    given = [answers.get((frame.clip_id, frame.second), ()) for frame in ordered]
-    table = answer_table(ordered, answers)
-    seen = visibility(table)
-    labels, n_agreeing = agreement_labels(clicks_of(table))
-    clicks = [[a.point.rounded() for a in mine if a.point] for mine in given]
-    described = [
-        _counted(frame, len(mine), places, probability, (label, n))
-        for frame, mine, places, probability, label, n in zip(
-            ordered,
-            given,
-            clicks,
-            seen.p_visible_f.tolist(),
-            labels,
-            n_agreeing.tolist(),
-            strict=True,
-        )
-    ]
-    if settings.mode == "robust":
-        fit = student_t(clicks_of(table))
-        annotators = _annotators(table, seen, fit)
-        scales = known_scales(annotators)
-        weights = [heatmap_weights(mine, scales) for mine in given]
-        fused = _robust(described, clicks, weights, fit, settings, workers=workers)
-    else:
-        annotators = _annotators(table, seen, None)
-        fused = _paper(described, clicks, settings, workers=workers)
+    ordered = (frames[i] for i in order)
+    asked = [(frame, answers.get((frame.clip_id, frame.second), ())) for frame in ordered]
+    fit = fit_answers(asked, settings)
+    fused = [frame for frame, _ in fused_frames(asked, fit, settings, workers)]
     place_of = {index: place for place, index in enumerate(order)}
-    return Fusion(
-        tuple(fused[place_of[index]] for index in range(len(frames))),
-        annotators,
+    in_place = tuple(fused[place_of[index]] for index in range(len(frames)))
+    return Fusion(in_place, fit.annotators, fit.agreement)
+
+
+def fit_answers(asked: Iterable[Asked], settings: BuildSettings) -> Fit:
+    """Fit people and frames to all answers; frames come in the order of their keys."""
+    table = answer_table(asked)
+    seen = visibility(table)
+    clicks = clicks_of(table)
+    labels, n_agreeing_f = agreement_labels(clicks)
+    robust = student_t(clicks) if settings.mode == "robust" else None
+    del clicks  # a second copy of most of the table
+    return Fit(
+        table.n_frames,
+        seen.p_visible_f,
+        labels,
+        n_agreeing_f,
+        robust,
+        _annotators(table, seen, robust),
         agreement_numbers(table) if len(table.frames_a) else {},
     )
+
+
+def fused_frames(
+    asked: Iterable[Asked], fit: Fit, settings: BuildSettings, workers: Workers = HERE
+) -> Iterator[tuple[FusedFrame, Sequence[AnswerRow]]]:
+    """Yield each frame's consensus and boxes beside its answers, in the order given.
+
+    Frames are taken a few blocks at a time, so that memory does not grow with them.
+
+    Args:
+        asked: what the fit was made of.
+        fit: of `fit_answers`.
+        settings: those of the fit.
+        workers: who computes the heatmaps; they change no number.
+    """
+    waiting: deque[list[_Described]] = deque()
+
+    def blocks() -> Iterator[_Block]:
+        described = _described(asked, fit, settings)
+        while frames := list(islice(described, BLOCK_FRAMES)):
+            waiting.append(frames)
+            yield _block(frames)
+
+    work = functools.partial(_peaks_of_block, grid=(settings.grid_rows, settings.grid_cols))
+    n_blocks = math.ceil(fit.n_frames / BLOCK_FRAMES)
+    done = map_items(work, blocks(), workers, what="heatmaps", total=n_blocks, in_order=True)
+    for _, found in done:
+        peaks_of_clicked = iter(found)
+        for frame in waiting.popleft():
+            peak = next(peaks_of_clicked) if frame.clicks else None
+            yield _fused(frame, peak, settings), frame.answers
 
 
 def known_scales(annotators: Iterable[Annotator]) -> dict[str, float]:
@@ -131,14 +182,37 @@ def heatmap_weights(answers: Sequence[AnswerRow], scales: Mapping[str, float]) -
     return [1 / scales.get(a.annotator_id, 1.0) ** 2 for a in answers if a.point]
 
 
+@dataclass(frozen=True, slots=True)
+class _Described:
+    """A frame before its peak is known; `weights` is None where all clicks weigh alike."""
+
+    consensus: Consensus
+    answers: Sequence[AnswerRow]
+    clicks: Sequence[Point]
+    sigma: float
+    weights: Sequence[float] | None
+
+
+def _described(asked: Iterable[Asked], fit: Fit, settings: BuildSettings) -> Iterator[_Described]:
+    scales = known_scales(fit.annotators)
+    for index, (frame, answers) in enumerate(asked):
+        clicks = [answer.point.rounded() for answer in answers if answer.point]
+        counted = _counted(frame, len(answers), clicks, fit, index)
+        sigma, weights = settings.sigma, None
+        if fit.robust is not None:
+            if clicks:
+                counted = _placed(counted, fit.robust, index)
+            scale = counted.scale or 0.0
+            sigma = adaptive_sigma(scale, settings.sigma_floor, settings.sigma_cap)
+            weights = heatmap_weights(answers, scales)
+        yield _Described(counted, answers, clicks, sigma, weights)
+
+
 def _counted(
-    frame: FrameRow,
-    n_answers: int,
-    clicks: Sequence[Point],
-    p_visible: float,
-    agreement: tuple[str, int],
+    frame: FrameRow, n_answers: int, clicks: Sequence[Point], fit: Fit, index: int
 ) -> Consensus:
-    """Return what a frame's answers say in any mode; NaN is no `p_visible`."""
+    """Return what a frame's answers say in any mode; `index` is its place in the fit."""
+    p_visible = float(fit.p_visible_f[index])
     return Consensus(
         clip_id=frame.clip_id,
         second=frame.second,
@@ -156,81 +230,39 @@ def _counted(
         reason="",
         n_not_visible=n_answers - len(clicks),
         p_visible=None if math.isnan(p_visible) else _rounded(p_visible),
-        agreement=agreement[0],
-        n_agreeing=agreement[1],
+        agreement=fit.labels[index],
+        n_agreeing=int(fit.n_agreeing_f[index]),
     )
 
 
-def _paper(
-    frames: Sequence[Consensus],
-    clicks: Sequence[Sequence[Point]],
-    settings: BuildSettings,
-    *,
-    workers: Workers,
-) -> list[FusedFrame]:
-    found = _peaks(frames, clicks, settings, [settings.sigma] * len(frames), None, workers=workers)
-    fused = []
-    for frame, mine, peak in zip(frames, clicks, found, strict=True):
-        reason = _reason(frame, settings)
-        box = None if reason else union_box(mine, settings.margin_x, settings.margin_y)
-        fused.append(FusedFrame(replace(frame, peak=peak, kept=not reason, reason=reason), box))
-    return fused
+def _placed(frame: Consensus, fit: StudentT, index: int) -> Consensus:
+    """Return a frame with clicks with its robust point as fractions, that one's rule and scale."""
+    diagonal = math.sqrt(frame.width**2 + frame.height**2)
+    x, y = fit.points_f2[index].tolist()
+    x, y = x / (frame.width / diagonal), y / (frame.height / diagonal)
+    return replace(
+        frame,
+        # Rounding in the last place can lead a hair outside, where every click is at the edge.
+        robust=Point(min(max(x, 0.0), 1.0), min(max(y, 0.0), 1.0)).rounded(),
+        robust_rule=GEOMETRIC_MEDIAN if fit.is_fallback_f[index] else STUDENT_T,
+        scale=_rounded(float(fit.scales_f[index])),
+    )
 
 
-def _robust(
-    frames: Sequence[Consensus],
-    clicks: Sequence[Sequence[Point]],
-    weights: Sequence[Sequence[float]],
-    fit: StudentT,
-    settings: BuildSettings,
-    *,
-    workers: Workers,
-) -> list[FusedFrame]:
-    placed = _points(frames, fit)
-    sigmas = [
-        adaptive_sigma(scale or 0.0, settings.sigma_floor, settings.sigma_cap)
-        for _, _, scale in placed
-    ]
-    found = _peaks(frames, clicks, settings, sigmas, weights, workers=workers)
-    fused = []
-    for frame, mine, peak, (point, rule, scale) in zip(frames, clicks, found, placed, strict=True):
-        reason = _reason(frame, settings)
-        box = paper_box = None
-        if len(mine) >= settings.min_clicks:
-            paper_box = union_box(mine, settings.margin_x, settings.margin_y)
-        if not reason and point and scale:
-            size = (frame.width, frame.height)
-            box = robust_box(mine, point, scale, size, settings.robust_margin)
-        consensus = replace(
-            frame,
-            peak=peak,
-            kept=not reason,
-            reason=reason,
-            robust=point,
-            robust_rule=rule,
-            scale=scale,
-        )
-        fused.append(FusedFrame(consensus, box, paper_box))
-    return fused
-
-
-def _points(
-    frames: Sequence[Consensus], fit: StudentT
-) -> list[tuple[Point | None, str, float | None]]:
-    """Return each frame's robust point as fractions, the rule that made it, and its scale."""
-    fractions = fit.points_f2 / diagonals([(frame.width, frame.height) for frame in frames])
-    columns = (fractions.tolist(), fit.is_fallback_f.tolist(), fit.scales_f.tolist())
-    return [
-        (
-            # Rounding in the last place can lead a hair outside, where every click is at the edge.
-            Point(min(max(x, 0.0), 1.0), min(max(y, 0.0), 1.0)).rounded(),
-            GEOMETRIC_MEDIAN if is_fallback else STUDENT_T,
-            _rounded(scale),
-        )
-        if frame.n_clicks
-        else (None, "", None)
-        for frame, (x, y), is_fallback, scale in zip(frames, *columns, strict=True)
-    ]
+def _fused(frame: _Described, peak: Point | None, settings: BuildSettings) -> FusedFrame:
+    """Return a frame with its peak and boxes."""
+    clicks, reason = frame.clicks, _reason(frame.consensus, settings)
+    found = replace(frame.consensus, peak=peak, kept=not reason, reason=reason)
+    union = None
+    if len(clicks) >= settings.min_clicks:
+        union = union_box(clicks, settings.margin_x, settings.margin_y)
+    if settings.mode != "robust":
+        return FusedFrame(found, union if found.kept else None)
+    box = None
+    if found.kept and found.robust and found.scale:
+        size = (found.width, found.height)
+        box = robust_box(clicks, found.robust, found.scale, size, settings.robust_margin)
+    return FusedFrame(found, box, union)
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,32 +275,15 @@ class _Block:
     weights: Sequence[Sequence[float]] | None
 
 
-def _peaks(
-    frames: Sequence[Consensus],
-    clicks: Sequence[Sequence[Point]],
-    settings: BuildSettings,
-    sigmas: Sequence[float],
-    weights: Sequence[Sequence[float]] | None,
-    *,
-    workers: Workers,
-) -> list[Point | None]:
-    """Return where each frame's heatmap is highest, None where nobody clicked."""
-    clicked = [index for index, points in enumerate(clicks) if points]
-    starts = range(0, len(clicked), BLOCK_FRAMES)
-    chosen = (clicked[start : start + BLOCK_FRAMES] for start in starts)
-    blocks = (
-        _Block(
-            [clicks[index] for index in mine],
-            [(frames[index].width, frames[index].height) for index in mine],
-            [sigmas[index] for index in mine],
-            None if weights is None else [weights[index] for index in mine],
-        )
-        for mine in chosen
+def _block(frames: Iterable[_Described]) -> _Block:
+    clicked = [frame for frame in frames if frame.clicks]
+    weights = [frame.weights for frame in clicked if frame.weights is not None]
+    return _Block(
+        [frame.clicks for frame in clicked],
+        [(frame.consensus.width, frame.consensus.height) for frame in clicked],
+        [frame.sigma for frame in clicked],
+        weights or None,
     )
-    work = functools.partial(_peaks_of_block, grid=(settings.grid_rows, settings.grid_cols))
-    done = map_items(work, blocks, workers, what="heatmaps", total=len(starts), in_order=True)
-    peak_of = dict(zip(clicked, (peak for _, found in done for peak in found), strict=True))
-    return [peak_of.get(index) for index in range(len(frames))]
 
 
 def _peaks_of_block(block: _Block, grid: tuple[int, int]) -> list[Point]:
@@ -279,13 +294,9 @@ def _annotators(
     table: AnswerTable, seen: Visibility, fit: StudentT | None
 ) -> tuple[Annotator, ...]:
     """Return one record for each annotator, by id."""
-    n_answers = [0] * len(table.annotators)
-    n_clicks = [0] * len(table.annotators)
-    for person, is_click in zip(
-        table.annotators_a.tolist(), table.is_click_a.tolist(), strict=True
-    ):
-        n_answers[person] += 1
-        n_clicks[person] += is_click
+    n_people = len(table.annotators)
+    n_answers = np.bincount(table.annotators_a, minlength=n_people).tolist()
+    n_clicks = np.bincount(table.annotators_a[table.is_click_a], minlength=n_people).tolist()
     records = [
         Annotator(
             annotator_id,

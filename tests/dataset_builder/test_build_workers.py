@@ -56,7 +56,7 @@ def test_processes_and_clusters_write_the_bytes_of_one_process(
     robust = ("--set", "mode=robust")
     paper_here = digest(snapshot, tmp_path / "paper")
     assert len(taken) > 3
-    assert max(taken) == 16
+    assert max(taken) <= 16
     assert digest(snapshot, tmp_path / "paper_2", "--processes", "2") == paper_here
     robust_here = digest(snapshot, tmp_path / "robust", *robust)
     (elsewhere := tmp_path / "dask").mkdir()
