@@ -95,17 +95,27 @@ class StoredRows(Collection[T]):
     """The rows of a table that stay in their file and are read anew each time one goes through."""
 
     def __init__(self, path: Path, read: Callable[[Path], Iterator[T]]) -> None:
-        self._path, self._read = path, read
+        self.path, self._read = path, read
         self._n_rows = n_rows(path)
 
     def __len__(self) -> int:
         return self._n_rows
 
     def __iter__(self) -> Iterator[T]:
-        return self._read(self._path)
+        return self._read(self.path)
 
     def __contains__(self, row: object) -> bool:
         return any(row == mine for mine in self)
+
+
+def texts_of(rows: Iterable[Any], column: str) -> Iterator[str]:
+    """Yield one text of each record; of stored rows nothing else is read."""
+    if not isinstance(rows, StoredRows):
+        yield from (getattr(row, column) for row in rows)
+        return
+    with rows.path.open("rb") as handle, pq.ParquetFile(handle) as file:
+        for batch in file.iter_batches(ROWS_AT_ONCE, columns=[column], use_threads=False):
+            yield from _cells(batch[column])
 
 
 def n_rows(path: Path) -> int:
@@ -158,13 +168,6 @@ def iterate_rows(path: Path, schema: pa.Schema, optional: Collection[str] = ()) 
                 )
     except (OSError, pa.ArrowException, UnicodeDecodeError) as error:
         raise InputError(f"{path}: cannot be read as Parquet ({error})") from error
-
-
-def iterate_texts(path: Path, column: str) -> Iterator[str]:
-    """Yield the cells of a column of text."""
-    with path.open("rb") as handle, pq.ParquetFile(handle) as file:
-        for batch in file.iter_batches(ROWS_AT_ONCE, columns=[column], use_threads=False):
-            yield from _cells(batch[column])
 
 
 def read_table(path: Path) -> pa.Table:

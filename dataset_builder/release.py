@@ -20,7 +20,7 @@ stand beside it in the same table.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -106,7 +106,8 @@ class Release:
     `agreement` are the numbers of `fusion.agreement`, empty without answers. `licence` is the
     data's own (empty: nobody has stated one), `left_out` counts what the snapshot held and the
     release does not, by reason, and `made_with` names program and version. `parent` has the
-    `PARENT_FIELDS` of the release before, or nothing.
+    `PARENT_FIELDS` of the release before, or nothing. Frames, answers and tubes may be
+    `tables.StoredRows`; `counted` then has `counts_of_rows`.
     """
 
     name: str
@@ -115,11 +116,11 @@ class Release:
     videos: tuple[Video, ...]
     actions: tuple[Action, ...]
     clips: tuple[Clip, ...]
-    frames: tuple[Consensus, ...]
-    answers: tuple[AnswerRow, ...]
+    frames: Collection[Consensus]
+    answers: Collection[AnswerRow]
     boxes: Mapping[tuple[str, int], Box]
     rules: Mapping[tuple[str, int], str]
-    tubes: tuple[Tube, ...]
+    tubes: Collection[Tube]
     annotators: tuple[Annotator, ...] = ()
     beside: Mapping[tuple[str, int, str], Box] = field(default_factory=dict)
     settings: Mapping[str, Any] = field(default_factory=dict)
@@ -130,6 +131,7 @@ class Release:
     made_with: str = ""
     parent: Mapping[str, str] = field(default_factory=dict)
     digest: str = ""
+    counted: Mapping[str, int] = field(default_factory=dict, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         """Refuse an unknown derivation."""
@@ -155,6 +157,11 @@ def write_release_tables(folder: Path, release: Release) -> None:
     tables.write_rows(
         folder / "data/annotators.parquet", ANNOTATORS, map(annotator_row, annotators)
     )
+    write_manifest(folder, release)
+
+
+def write_manifest(folder: Path, release: Release) -> None:
+    """Write `manifest.json` beside the tables that it names."""
     manifest = {
         "format": FORMAT,
         "format_version": FORMAT_VERSION,
@@ -182,10 +189,17 @@ def counts_of(release: Release) -> dict[str, int]:
     with a counted answer, `frames_clicked` those with a click.
     """
     names = ("videos", "actions", "clips", "frames", "answers", "annotators", "boxes", "beside")
-    return {name: len(getattr(release, name)) for name in (*names, "tubes")} | {
-        "clicks": sum(answer.point is not None for answer in release.answers),
-        "frames_answered": sum(frame.n_answers > 0 for frame in release.frames),
-        "frames_clicked": sum(frame.n_clicks > 0 for frame in release.frames),
+    counted = release.counted or counts_of_rows(release.frames, release.answers)
+    return {name: len(getattr(release, name)) for name in (*names, "tubes")} | dict(counted)
+
+
+def counts_of_rows(frames: Iterable[Consensus], answers: Iterable[AnswerRow]) -> dict[str, int]:
+    """Return those of `counts_of` that need a look at every frame and answer."""
+    n_answers_and_clicks = [(frame.n_answers, frame.n_clicks) for frame in frames]
+    return {
+        "clicks": sum(answer.point is not None for answer in answers),
+        "frames_answered": sum(n > 0 for n, _ in n_answers_and_clicks),
+        "frames_clicked": sum(n > 0 for _, n in n_answers_and_clicks),
     }
 
 
@@ -204,7 +218,7 @@ def funnel(release: Release) -> list[tuple[str, int]]:
         ("frames with a click", counts["frames_clicked"]),
         ("frames with a box", counts["boxes"]),
         ("clips", counts["clips"]),
-        ("clips with a tube", len({tube.clip_id for tube in release.tubes})),
+        ("clips with a tube", len(set(tables.texts_of(release.tubes, "clip_id")))),
     ]
 
 

@@ -16,7 +16,7 @@ import pyarrow as pa
 from dataset_builder import row_checks, tables
 from dataset_builder.errors import GeometryError, InputError
 from dataset_builder.geometry import Box, Point
-from dataset_builder.snapshot import once
+from dataset_builder.snapshot_tables import once
 
 FRAMES = pa.schema(
     [
@@ -47,6 +47,8 @@ FRAMES = pa.schema(
     ]
 )
 _POINTS = ("mean", "peak", "robust")
+_PLAIN = tuple(name for name in FRAMES.names if not name.endswith(("_x", "_y")))
+"""Columns of `FRAMES` that are fields of `Consensus` as they stand."""
 FRAMES_OPTIONAL = (
     *(f"{name}_{axis}" for name in _POINTS for axis in "xy"),
     *("spread", "p_visible", "scale"),
@@ -155,7 +157,7 @@ class Annotator:
 
 def frame_row(frame: Consensus) -> tables.Row:
     """Return a frame as a row of `FRAMES`."""
-    row = {name: getattr(frame, name) for name in FRAMES.names if hasattr(frame, name)}
+    row = {name: getattr(frame, name) for name in _PLAIN}
     for name in _POINTS:
         point = getattr(frame, name)
         row[f"{name}_x"] = point.x if point else None
@@ -165,8 +167,13 @@ def frame_row(frame: Consensus) -> tables.Row:
 
 def read_frames(path: Path) -> tuple[Consensus, ...]:
     """Read a table of `FRAMES`."""
-    rows = tables.iterate_rows(path, FRAMES, FRAMES_OPTIONAL)
-    return tuple(_read_frame(row, path) for row in rows)
+    return tuple(iterate_frames(path))
+
+
+def iterate_frames(path: Path) -> Iterator[Consensus]:
+    """Yield the rows of a table of `FRAMES`."""
+    for row in tables.iterate_rows(path, FRAMES, FRAMES_OPTIONAL):
+        yield _read_frame(row, path)
 
 
 def _read_frame(row: tables.Row, path: Path) -> Consensus:
@@ -250,9 +257,15 @@ def tube_row(tube: Tube) -> tables.Row:
 
 def read_tubes(path: Path) -> tuple[Tube, ...]:
     """Read a table of `TUBES`."""
-    tubes = tuple(_read_tube(row, path) for row in tables.iterate_rows(path, TUBES))
+    tubes = tuple(iterate_tubes(path))
     once(path, "tube", (tube.tube_id for tube in tubes))
     return tubes
+
+
+def iterate_tubes(path: Path) -> Iterator[Tube]:
+    """Yield the rows of a table of `TUBES`."""
+    for row in tables.iterate_rows(path, TUBES):
+        yield _read_tube(row, path)
 
 
 def _read_tube(row: tables.Row, path: Path) -> Tube:

@@ -26,9 +26,9 @@ from dataset_builder.parquet import (
     StoredRows,
     divide,
     iterate_rows,
-    iterate_texts,
     read_rows,
     read_table,
+    texts_of,
     write_rows,
 )
 from dataset_builder.unfinished import unfinished
@@ -47,7 +47,6 @@ __all__ = [
     "divide",
     "fresh_folder",
     "iterate_rows",
-    "iterate_texts",
     "read_json",
     "read_json_lines",
     "read_rows",
@@ -56,6 +55,7 @@ __all__ = [
     "replaced_file",
     "sha256_bytes",
     "sha256_file",
+    "texts_of",
     "write_json_lines",
     "write_rows",
     "write_sums",

@@ -14,15 +14,14 @@ from typing import Any
 import click
 
 from dataset_builder import tables
-from dataset_builder.build import build_release, write_built_release
+from dataset_builder.build import Built, build_folder
 from dataset_builder.changes import read_content
 from dataset_builder.changes_report import check_later, report_path
 from dataset_builder.cluster import Workers
 from dataset_builder.commands.options import FOLDER, NEW, PROCESSES, SCHEDULER, refuse_input
-from dataset_builder.release import Release, counts_of, funnel
-from dataset_builder.settings import BuildSettings, parse_settings
-from dataset_builder.snapshot import read_snapshot
-from dataset_builder.splits import counts_by_split, parse_shares
+from dataset_builder.release import counts_of
+from dataset_builder.settings import parse_settings
+from dataset_builder.snapshot import open_snapshot
 from dataset_builder.verify import Verification, verify_release
 
 
@@ -65,31 +64,32 @@ def build(
     if before:
         check_later(before, version)
     with _without_collector():
-        release = build_release(
-            read_snapshot(snapshot),
+        opened = open_snapshot(snapshot)
+        built = build_folder(
+            out,
+            opened,
             name=name,
             version=version,
             settings=settings,
             licence=licence,
             workers=workers,
+            parent=before,
+            force=force,
         )
-        digest = write_built_release(out, release, parent=before, force=force)
-    manifest = tables.read_json(out / "manifest.json")
-    splits = _splits(release, settings)
-    _warn_of_empty(splits, settings.splits)
+    _warn_of_empty(built.splits, settings.splits)
     if as_json:
-        click.echo(json.dumps(_build_json(release, manifest, digest) | {"splits": splits}))
+        click.echo(json.dumps(_build_json(built, tables.read_json(out / "manifest.json"))))
         return
-    click.echo(f"{name} {version} from snapshot {release.snapshot['snapshot_id']}")
+    click.echo(f"{name} {version} from snapshot {opened.snapshot_id}")
     if before:
         click.echo(f"parent: {before.title}; what changed: {report_path(out, before.version)}")
-    _echo_funnel(release)
-    for split, counts in splits.items():
+    _echo_funnel(built.funnel)
+    for split, counts in built.splits.items():
         texts = [
             f"{n:,} {what.removesuffix('s') if n == 1 else what}" for what, n in counts.items()
         ]
         click.echo(f"  split {split}: {', '.join(texts)}")
-    click.echo(f"sha256 of {tables.SUMS_NAME}: {digest}")
+    click.echo(f"sha256 of {tables.SUMS_NAME}: {built.digest}")
 
 
 @click.command()
@@ -119,18 +119,19 @@ def verify(
         ctx.exit(1)
 
 
-def _build_json(release: Release, manifest: Mapping[str, Any], digest: str) -> dict[str, Any]:
+def _build_json(built: Built, manifest: Mapping[str, Any]) -> dict[str, Any]:
     return {
-        "release_sha256": digest,
-        "name": release.name,
-        "version": release.version,
-        "snapshot_sha256": release.snapshot["digest"],
-        **counts_of(release),
-        "answers_left_out": sum(release.left_out.values()),
-        "left_out": dict(release.left_out),
-        "funnel": [list(stage) for stage in funnel(release)],
+        "release_sha256": built.digest,
+        "name": manifest["name"],
+        "version": manifest["version"],
+        "snapshot_sha256": manifest["snapshot"]["digest"],
+        **built.counts,
+        "answers_left_out": sum(manifest["left_out"].values()),
+        "left_out": manifest["left_out"],
+        "funnel": [list(stage) for stage in built.funnel],
         "contents": {name: table["content_sha256"] for name, table in manifest["tables"].items()},
         "parent": manifest["parent"],
+        "splits": built.splits,
     }
 
 
@@ -144,16 +145,10 @@ def _without_collector() -> Iterator[None]:
         gc.enable()
 
 
-def _echo_funnel(release: Release) -> None:
-    stages = funnel(release)
+def _echo_funnel(stages: Sequence[tuple[str, int]]) -> None:
     width = max(len(stage) for stage, _ in stages)
     for stage, count in stages:
         click.echo(f"  {stage:<{width}}  {count:>11,}")
-
-
-def _splits(release: Release, settings: BuildSettings) -> dict[str, dict[str, int]]:
-    frame_clips = (frame.clip_id for frame in release.frames)
-    return counts_by_split(release.clips, frame_clips, parse_shares(settings.splits))
 
 
 def _warn_of_empty(splits: Mapping[str, Mapping[str, int]], shares: str) -> None:

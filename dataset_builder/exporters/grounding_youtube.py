@@ -19,7 +19,8 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -37,30 +38,56 @@ _LONG_SIDE, _SHORT_SIDE = 640, 480
 
 def grounding_youtube_files(release: Release) -> dict[str, str]:
     """Return the text of each file by its name; every video of the release stands in each file."""
+    return {name: "".join(parts) for name, parts in _texts(release).items()}
+
+
+def _texts(release: Release) -> dict[str, Iterator[str]]:
+    """Return each file in parts, video by video, so that none is held whole."""
     sentences = {action.action_id: action.description for action in release.actions}
-    sizes = {video.video_id: _frame_size(video) for video in release.videos}
-    segments: dict[str, list[Any]] = {video_id: [] for video_id in sorted(sizes)}
-    boxes: dict[str, dict[str, list[int]]] = {video_id: {} for video_id in sorted(sizes)}
-    steps: dict[str, dict[str, Any]] = {video_id: {} for video_id in sorted(sizes)}
-    for clip in _clips_in_time(release):
-        seconds, _ = frame_seconds(clip.segment)
-        mine = segments[clip.video_id]
-        sentence = sentences[clip.action_id]
-        mine.append({"segment": [seconds[0], seconds[-1]], "id": len(mine), "sentence": sentence})
-    for video_id, second, clip, box in _boxes_of_seconds(release):
-        pixels = _pixels(box, sizes[video_id])
-        boxes[video_id][str(second)] = pixels
-        steps[video_id][str(second)] = {"box": pixels, "step": sentences[clip.action_id]}
-    native = {v.video_id: [v.width, v.height] for v in _by_id(release.videos)}
-    stretched = {video_id: list(sizes[video_id]) for video_id in sorted(sizes)}
+    videos = sorted(release.videos, key=lambda video: video.video_id)
+    clips = _clips_of_videos(release)
+    seconds = _seconds_of_clips(release)
+
+    def segments(video: Video) -> list[dict[str, Any]]:
+        shown = [(frame_seconds(clip.segment)[0], clip) for clip in clips[video.video_id]]
+        return [
+            {"segment": [whole[0], whole[-1]], "id": n, "sentence": sentences[clip.action_id]}
+            for n, (whole, clip) in enumerate(shown)
+        ]
+
+    def boxes(video: Video) -> Iterator[tuple[int, Clip, list[int]]]:
+        size = _frame_size(video)
+        for second, clip in _chosen(clips[video.video_id], seconds):
+            yield second, clip, _pixels(release.boxes[clip.clip_id, second], size)
+
+    def box_of_second(video: Video) -> dict[str, list[int]]:
+        return {str(second): pixels for second, _, pixels in boxes(video)}
+
+    def step_of_second(video: Video) -> dict[str, dict[str, Any]]:
+        return {
+            str(second): {"box": pixels, "step": sentences[clip.action_id]}
+            for second, clip, pixels in boxes(video)
+        }
+
+    native = {video.video_id: [video.width, video.height] for video in videos}
+    stretched = {video.video_id: list(_frame_size(video)) for video in videos}
     # Spacing as in the public files: the first three on one line, the sizes indented by four.
     return {
-        "seg.json": json.dumps(segments),
-        "id2xy_box.json": json.dumps(boxes),
-        "GoundingYouTubeBox.json": json.dumps(steps),
-        "id2wh.json": json.dumps(native, indent=4),
-        "id2wh_new.json": json.dumps(stretched, indent=4),
+        "seg.json": _object((video.video_id, segments(video)) for video in videos),
+        "id2xy_box.json": _object((video.video_id, box_of_second(video)) for video in videos),
+        "GoundingYouTubeBox.json": _object((v.video_id, step_of_second(v)) for v in videos),
+        "id2wh.json": iter([json.dumps(native, indent=4)]),
+        "id2wh_new.json": iter([json.dumps(stretched, indent=4)]),
     }
+
+
+def _object(members: Iterable[tuple[str, Any]]) -> Iterator[str]:
+    """Yield what `json.dumps` returns of a dictionary, member by member."""
+    before = "{"
+    for name, value in members:
+        yield f"{before}{json.dumps(name)}: {json.dumps(value)}"
+        before = ", "
+    yield "{}" if before == "{" else "}"
 
 
 def write_grounding_youtube(release: Release, folder: Path) -> None:
@@ -73,36 +100,42 @@ def write_grounding_youtube(release: Release, folder: Path) -> None:
             n_shared,
         )
     folder.mkdir(parents=True, exist_ok=True)
-    for name, text in grounding_youtube_files(release).items():
-        (folder / name).write_text(text, encoding="ascii", newline="")
+    for name, parts in _texts(release).items():
+        with (folder / name).open("w", encoding="ascii", newline="") as file:
+            file.writelines(parts)
 
 
 def shared_seconds(release: Release) -> int:
     """Return how many boxes these files leave out because an earlier clip has that second."""
-    return len(release.boxes) - sum(1 for _ in _boxes_of_seconds(release))
+    seconds = _seconds_of_clips(release)
+    n_chosen = sum(len(_chosen(mine, seconds)) for mine in _clips_of_videos(release).values())
+    return len(release.boxes) - n_chosen
 
 
-def _boxes_of_seconds(release: Release) -> Iterator[tuple[str, int, Clip, Box]]:
-    """Yield one box for each second of each video that has any, videos and seconds rising."""
-    chosen: dict[tuple[str, int], tuple[Clip, Box]] = {}
-    of_clip: dict[str, dict[int, Box]] = {}
-    for (clip_id, second), box in release.boxes.items():
-        of_clip.setdefault(clip_id, {})[second] = box
-    for clip in _clips_in_time(release):
-        for second, box in of_clip.get(clip.clip_id, {}).items():
-            chosen.setdefault((clip.video_id, second), (clip, box))
-    for (video_id, second), (clip, box) in sorted(chosen.items(), key=lambda item: item[0]):
-        yield video_id, second, clip, box
+def _chosen(clips: Iterable[Clip], seconds: Mapping[str, list[int]]) -> list[tuple[int, Clip]]:
+    """Return the seconds of a video that have a box, rising, each with the clip whose it is."""
+    chosen: dict[int, Clip] = {}
+    for clip in clips:
+        for second in seconds.get(clip.clip_id, ()):
+            chosen.setdefault(second, clip)
+    return sorted(chosen.items(), key=lambda item: item[0])
 
 
-def _clips_in_time(release: Release) -> list[Clip]:
-    return sorted(
-        release.clips, key=lambda c: (c.video_id, c.segment.start_s, c.segment.end_s, c.clip_id)
-    )
+def _seconds_of_clips(release: Release) -> dict[str, list[int]]:
+    """Return the seconds of each clip that have a box."""
+    seconds: dict[str, list[int]] = {}
+    for clip_id, second in release.boxes:
+        seconds.setdefault(clip_id, []).append(second)
+    return seconds
 
 
-def _by_id(videos: tuple[Video, ...]) -> list[Video]:
-    return sorted(videos, key=lambda video: video.video_id)
+def _clips_of_videos(release: Release) -> dict[str, list[Clip]]:
+    """Return the clips of each video in the order of time."""
+    found: dict[str, list[Clip]] = {video.video_id: [] for video in release.videos}
+    key = attrgetter("segment.start_s", "segment.end_s", "clip_id")
+    for clip in sorted(release.clips, key=key):
+        found[clip.video_id].append(clip)
+    return found
 
 
 def _frame_size(video: Video) -> tuple[int, int]:

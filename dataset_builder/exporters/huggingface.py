@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from dataset_builder import tables
 from dataset_builder.exporters.citation import write_papers
 from dataset_builder.exporters.croissant import write_croissant
 from dataset_builder.exporters.grounding_youtube import FOLDER, write_grounding_youtube
@@ -40,6 +41,11 @@ _SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (10**6
 def write_huggingface(release: Release, folder: Path) -> None:
     """Write tables, compatible files, card, papers and `croissant.json` into an existing folder."""
     write_release_tables(folder, release)
+    write_beside_tables(release, folder)
+
+
+def write_beside_tables(release: Release, folder: Path) -> None:
+    """Write all that `write_huggingface` does but the tables, which lie in the folder already."""
     write_texts(release, folder)
     write_card(release, folder / "README.md")
     write_croissant(release, folder)
@@ -176,7 +182,7 @@ def _splits(release: Release) -> str:
     split_of = {clip.clip_id: clip.split for clip in release.clips}
     clips = Counter(clip.split for clip in release.clips)
     benchmark = Counter(clip.split for clip in release.clips if clip.is_benchmark)
-    frames = Counter(split_of[frame.clip_id] for frame in release.frames)
+    frames = Counter(split_of[clip_id] for clip_id in tables.texts_of(release.frames, "clip_id"))
     boxes = Counter(split_of[clip_id] for clip_id, _ in release.boxes)
     return "\n".join(
         f"| {split} | {clips[split]:,} | {benchmark[split]:,} "

@@ -67,7 +67,8 @@ def frame_sets(
         )
     ]
     order = np.argsort(-places.distance_f, kind="stable").tolist()
-    furthest = [release.frames[i] for i in order if not np.isnan(places.distance_f[i])]
+    frames = tuple(release.frames)
+    furthest = [frames[i] for i in order if not np.isnan(places.distance_f[i])]
     sets.append(
         FrameSet(
             "Where people differ most",
