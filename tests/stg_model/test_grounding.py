@@ -439,6 +439,20 @@ def test_calibration_tells_actions_from_background_by_the_best_similarity(video,
     assert figures["mean_box_iou"] is None
 
 
+@pytest.mark.parametrize(("point_from", "hits"), [("peak", 0), ("mask_centroid", 1)])
+def test_calibration_points_as_the_settings_say(video, monkeypatch, point_from, hits):
+    heat = torch.zeros(2, 21, 14, 14)
+    heat[0, 3, 4:11, 4:11] = 0.9
+    heat[0, 3, 4, 4] = 1.0  # hottest in a corner of the mask
+    monkeypatch.setattr(
+        "stg_model.inference.calibration.score_video",
+        lambda checkpoint, one, pool: scores_of(np.zeros((21, 2)), heat),
+    )
+    truth = release_of({("c1", 3): Box(0.45, 0.45, 0.65, 0.65)})
+    found = calibrate(checkpoint_of(f"inference.point_from={point_from}"), [video], truth)
+    assert set(found.trained_on["validation"]["pointing"].values()) == {hits}
+
+
 def test_shares_find_the_patches_that_set_the_frames_score_at_any_scale_of_the_tokens():
     checkpoint = checkpoint_of("inference.heatmap_from=global_shares")
     model = checkpoint.model
