@@ -36,12 +36,7 @@ class PlantedVideo:
 @pytest.fixture(scope="session")
 def planted():
     """Functions that make planted videos; torch is imported only by tests that ask for them."""
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield SimpleNamespace(videos=planted_videos, narrated=narrated, actions=actions)
-    torch.set_num_threads(before)
+    return SimpleNamespace(videos=planted_videos, narrated=narrated, actions=actions)
 
 
 def planted_videos(n_videos, seed):

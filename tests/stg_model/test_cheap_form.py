@@ -27,15 +27,6 @@ COMBINATIONS = [
 REGION_DIM, WORD_DIM = 6, 5
 
 
-@pytest.fixture(autouse=True, scope="module")
-def one_thread():
-    """Threads on tensors this small cost more than they bring."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 def branch_of(dim=8, seed=3, **changes):
     torch.manual_seed(seed)
     branch = LocalBranch(REGION_DIM, WORD_DIM, NetworkSettings(dim=dim, **changes)).double()

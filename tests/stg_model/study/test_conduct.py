@@ -5,7 +5,6 @@ import shutil
 from dataclasses import replace
 
 import pytest
-import torch
 from click.testing import CliRunner
 from PIL import Image
 
@@ -28,14 +27,7 @@ PLAN = StudyPlan(model_seeds=2, world_seeds=1, first_world_seed=7, tables=("base
 
 
 @pytest.fixture(scope="module")
-def one_thread():
-    before = torch.get_num_threads()
-    yield
-    torch.set_num_threads(before)
-
-
-@pytest.fixture(scope="module")
-def done(tiny_study_world, tmp_path_factory, one_thread):
+def done(tiny_study_world, tmp_path_factory):
     """The study, its folder and what it found."""
     world, rendered = tiny_study_world
     out = tmp_path_factory.mktemp("studied")

@@ -18,15 +18,6 @@ PROGRAM = Path(__file__).with_name("shared_run.py")
 N_PROCESSES = 2
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    """Sums of several threads may differ in their last bits."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 @pytest.fixture(scope="module")
 def port():
     with socket.socket() as probe:
@@ -40,7 +31,7 @@ def shared(tmp_path_factory, port):
     folder = tmp_path_factory.mktemp("shared")
     for name in ("whole", "cut"):
         (folder / name).mkdir()
-    environment = os.environ | {"OMP_NUM_THREADS": "1", "MASTER_ADDR": "127.0.0.1"}
+    environment = os.environ | {"MASTER_ADDR": "127.0.0.1"}
     launch = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", str(N_PROCESSES)]
     launch += ["--master-addr", "127.0.0.1", "--master-port", port]
     begun = subprocess.run(
@@ -88,9 +79,8 @@ def test_a_killed_process_ends_bit_for_bit_as_if_it_had_not_been(tmp_path):
     program = runpy.run_path(str(PROGRAM))
     for name in ("whole", "cut"):
         (tmp_path / name).mkdir()
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}
     command = [sys.executable, str(PROGRAM), str(tmp_path)]
-    begun = subprocess.run([*command, "begin"], env=environment, check=False)
+    begun = subprocess.run([*command, "begin"], check=False)
     assert begun.returncode == -signal.SIGKILL
     arguments = (program["videos"](), program["encoder_of"](), program["SETTINGS"])
     cut = program["train"](tmp_path / "cut", *arguments).state_dict()
