@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import random
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -98,20 +99,30 @@ def test_no_more_than_a_few_blocks_of_frames_are_in_memory(
     assert max(alive) - before < 100
 
 
+def rewritten(folder: Path, place: Path, frames, answers) -> Path:
+    """Return a copy of a snapshot's folder with these frames and answers, in this order."""
+    shutil.copytree(folder, place)
+    rows = map(snapshots.frame_row, frames), map(snapshots.answer_row, answers)
+    tables.write_rows(place / "data/frames.parquet", snapshots.FRAMES, rows[0])
+    tables.write_rows(place / "data/answers.parquet", snapshots.ANSWERS, rows[1])
+    tables.write_sums(place)
+    return place
+
+
+def test_a_row_that_stands_twice_in_order_is_refused(folder, tmp_path):
+    whole = read_snapshot(folder)
+    frames, answers = list(whole.frames), list(whole.answers)
+    frame, answer = frames[-1], answers[0]
+    with pytest.raises(InputError, match=f"frame {frame.clip_id}/{frame.second} stands twice"):
+        open_snapshot(rewritten(folder, tmp_path / "a", [*frames, frame], answers))
+    with pytest.raises(InputError, match=f"answer .*/{answer.annotator_id} stands twice"):
+        open_snapshot(rewritten(folder, tmp_path / "b", frames, [answer, *answers]))
+
+
 def test_a_snapshot_in_another_order_gives_the_same_release(folder, tmp_path):
-    other = read_snapshot(folder)
-    rng = random.Random(0)
-    shuffled = tmp_path / "shuffled"
-    (shuffled / "data").mkdir(parents=True)
-    for path in folder.rglob("*.*"):
-        (shuffled / path.relative_to(folder)).write_bytes(path.read_bytes())
-    for name, schema, row, rows in (
-        ("frames", snapshots.FRAMES, snapshots.frame_row, other.frames),
-        ("answers", snapshots.ANSWERS, snapshots.answer_row, other.answers),
-    ):
-        moved = map(row, rng.sample(rows, len(rows)))
-        tables.write_rows(shuffled / f"data/{name}.parquet", schema, moved)
-    tables.write_sums(shuffled)
+    other, rng = read_snapshot(folder), random.Random(0)
+    moved = [rng.sample(rows, len(rows)) for rows in (other.frames, other.answers)]
+    shuffled = rewritten(folder, tmp_path / "shuffled", *moved)
     opened = replace(open_snapshot(shuffled), digest=other.digest)
     assert (opened.frames, opened.answers) == (other.frames, other.answers)
     named = {"name": "demo", "version": "1.0.0"}
