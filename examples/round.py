@@ -36,7 +36,10 @@ N_PEOPLE = 9
 GOLD_PART = "validation"
 UNDO_WINDOW_S = 60
 SMALL_WORLD = ("--train", 4, "--validation", 1, "--held-out", 2, "--open", 1)
-SMALL_TRAINING = ("--set", "training.steps=20", "--set", "training.batch=4")
+SMALL_TRAINING = (
+    *("--set", "training.steps=20"),
+    *("--set", "training.batch=4", "--set", "training.local_batch=4"),
+)
 SMALL_UNDO_WINDOW_S = 1
 
 

@@ -6,13 +6,13 @@ import difflib
 import math
 import tomllib
 import typing
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from stg_model.errors import SettingsError
-from stg_model.settings import FROZEN, Settings
+from stg_model.settings import FROZEN, FROZEN_BACKBONES, Settings
 
 Record = TypeVar("Record")
 """A frozen dataclass of values, or of sections that are such dataclasses."""
@@ -26,10 +26,11 @@ def load_settings(path: Path | None = None, overrides: Sequence[str] = ()) -> Se
     Raises:
         SettingsError: as for `load`.
     """
-    settings = load(Settings(), path, overrides)
-    if settings.features.backbone == "tiny":
-        return settings
-    return load(_changed(Settings(), FROZEN, ""), path, overrides)
+    parts = _parts(Settings(), path, overrides)
+    named = [part["features.backbone"] for part, _ in parts if "features.backbone" in part]
+    if named and named[-1] in FROZEN_BACKBONES:
+        parts = [(FROZEN, ""), *parts]
+    return _changed(Settings(), parts)
 
 
 def load(defaults: Record, path: Path | None = None, overrides: Sequence[str] = ()) -> Record:
@@ -39,15 +40,7 @@ def load(defaults: Record, path: Path | None = None, overrides: Sequence[str] = 
         SettingsError: the file is no TOML, a setting does not exist (the nearest is named), or a
             value has the wrong type or is impossible.
     """
-    settings = defaults if path is None else changed(defaults, read_toml(path), str(path))
-    changes: dict[str, Any] = {}
-    for text in overrides:
-        name, equals, value = text.partition("=")
-        if not equals:
-            wanted = "section.key=value" if _sections(defaults) else "name=value"
-            raise SettingsError(f"--set {text!r} must look like {wanted}")
-        changes[name.strip()] = _parsed(value.strip())
-    return _changed(settings, changes, "--set ")
+    return _changed(defaults, _parts(defaults, path, overrides))
 
 
 def settings_from_json(value: Mapping[str, Any], where: str) -> Settings:
@@ -77,27 +70,67 @@ def changed(settings: Record, content: Mapping[str, Any], where: str) -> Record:
     Raises:
         SettingsError: as for `load`; `where` stands before the message.
     """
+    return _changed(settings, [(_flat(settings, content, where), f"{where}: ")])
+
+
+def names_changed(settings: Settings, since: Settings | None = None) -> list[str]:
+    """Return the names of settings that differ from others; None: from their backbone's defaults.
+
+    >>> names_changed(load_settings(None, ["training.steps=3", "loss.margin=0.1"]))
+    ['loss.margin', 'training.steps']
+    """
+    if since is None:
+        since = load_settings(None, [f"features.backbone={settings.features.backbone}"])
+    ours, theirs = settings.to_json(), since.to_json()
+    return [
+        f"{section}.{key}"
+        for section, values in ours.items()
+        for key, value in values.items()
+        if value != theirs[section][key]
+    ]
+
+
+Part = tuple[Mapping[str, Any], str]
+"""Changes by the settings' full names, and what stands before a message about them."""
+
+
+def _parts(defaults: Any, path: Path | None, overrides: Sequence[str]) -> list[Part]:
+    """Return what a file and texts change, in this order."""
+    file = [] if path is None else [(_flat(defaults, read_toml(path), str(path)), f"{path}: ")]
+    changes: dict[str, Any] = {}
+    for text in overrides:
+        name, equals, value = text.partition("=")
+        if not equals:
+            wanted = "section.key=value" if _sections(defaults) else "name=value"
+            raise SettingsError(f"--set {text!r} must look like {wanted}")
+        changes[name.strip()] = _parsed(value.strip())
+    return [*file, (changes, "--set ")]
+
+
+def _flat(settings: Any, content: Mapping[str, Any], where: str) -> Mapping[str, Any]:
+    """Return values by the settings' full names, where a file nests them in sections."""
     if not _sections(settings):
-        return _changed(settings, content, f"{where}: ")
+        return content
     flat: dict[str, Any] = {}
     for section, values in content.items():
         if not isinstance(values, Mapping):
             raise SettingsError(f"{where}: {section!r} must be a section, as in [training]")
         flat |= {f"{section}.{key}": value for key, value in values.items()}
-    return _changed(settings, flat, f"{where}: ")
+    return flat
 
 
-def _changed(settings: Record, changes: Mapping[str, Any], where: str) -> Record:
+def _changed(settings: Record, parts: Iterable[Part]) -> Record:
+    """Return a record with all changes made at once: only the outcome has to be possible."""
     known = dict(_kinds(type(settings)))
     own: dict[str, Any] = {}
     by_section: dict[str, dict[str, Any]] = {}
-    for name, value in changes.items():
-        if name not in known:
-            near = difflib.get_close_matches(name, known, n=1, cutoff=0)
-            raise SettingsError(f"{where}{name}: no such setting; the nearest is {near[0]}")
-        section, dot, key = name.rpartition(".")
-        values = by_section.setdefault(section, {}) if dot else own
-        values[key] = _checked(known[name], value, where + name)
+    for changes, where in parts:
+        for name, value in changes.items():
+            if name not in known:
+                raise SettingsError(f"{where}{name}: no such setting; {_hint(settings, name)}")
+            section, dot, key = name.rpartition(".")
+            values = by_section.setdefault(section, {}) if dot else own
+            values[key] = _checked(known[name], value, where + name)
     sections = {
         section: replace(getattr(settings, section), **values)
         for section, values in by_section.items()
@@ -105,6 +138,15 @@ def _changed(settings: Record, changes: Mapping[str, Any], where: str) -> Record
     record: Any = settings
     result: Record = replace(record, **own, **sections)
     return result
+
+
+def _hint(settings: Any, name: str) -> str:
+    """Say which setting may have been meant."""
+    near = difflib.get_close_matches(name, dict(_kinds(type(settings))), n=1)
+    if near:
+        return f"the nearest is {near[0]}"
+    there = "sections are" if _sections(settings) else "there are"
+    return f"{there} {', '.join(entry.name for entry in fields(settings))}"
 
 
 def _sections(settings: Any) -> bool:

@@ -2,7 +2,8 @@
 
 The defaults are the configuration of the tiny trainable backbone (R31), under which a model learns
 from narration alone in CPU minutes. `FROZEN` has those that differ on CLIP and S3D (R30). The
-resolved settings stand in every checkpoint. "Paper" is "What, When and Where?" (CVPR 2024).
+resolved settings stand in every checkpoint; `limits` says which are possible. "Paper" is "What,
+When and Where?" (CVPR 2024).
 """
 
 from __future__ import annotations
@@ -12,64 +13,12 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from dataset_builder import tables
-from stg_model.errors import SettingsError
+from stg_model.limits import SMALLEST_SIDE, refuse_impossible  # noqa: F401
 
-AT_LEAST_ONE = (
-    "network.cell_px",
-    "network.patch_px",
-    "network.dim",
-    "network.token_dim",
-    "network.hidden_dim",
-    "network.word_dim",
-    "network.local_memory_mb",
-    "selection.n_frames",
-    "selection.max_iterations",
-    "training.window_s",
-    "training.max_words",
-    "training.steps",
-    "training.save_every",
-    "training.log_every",
-    "fine_tuning.steps",
-    "fine_tuning.clips",
-    "fine_tuning.window_s",
-    "inference.window_s",
-    "inference.smoothing_s",
-)
-AT_LEAST_TWO = ("training.batch", "training.local_batch")
-"""A clip alone has no negatives: its loss is 0, whatever the weights."""
-ABOVE_ZERO = (
-    "features.clip_fps",
-    "network.cross_temperature",
-    "network.word_init_sd",
-    "selection.epsilon",
-    "loss.temperature",
-    "training.learning_rate",
-    "training.gradient_clip",
-    "training.min_time_s",
-    "fine_tuning.learning_rate",
-    "fine_tuning.click_sigma",
-    "fine_tuning.threshold_temperature",
-    "fine_tuning.threshold_rate",
-)
-AT_LEAST_ZERO = (
-    "features.sub_frame_s",
-    "inference.segment_gap_s",
-    "inference.share_blur",
-    "loss.margin",
-    "training.weight_decay",
-    "training.word_rate_factor",
-    "training.seed",
-    "training.data_memory_mb",
-    "training.prefetch",
-    "fine_tuning.click_weight",
-    "fine_tuning.threshold_weight",
-)
-SHARES = ("selection.warmup", "training.rate_warmup", "inference.mask_threshold")
-SIDES = ("inference.box_width", "inference.box_height")
-SMALLEST_SIDE = 0.01
 CALIBRATED = ("background_threshold", "mask_threshold", "box_width", "box_height")
 """Of `[inference]`, what a validation set fills in where it is None."""
 
+FROZEN_BACKBONES = ("clip", "s3d")
 FROZEN: Mapping[str, Any] = {
     "network.dim": 512,
     "network.cross_attention": "dot_scaled",
@@ -340,32 +289,7 @@ class Settings:
 
     def __post_init__(self) -> None:
         """Refuse values that no run could use."""
-        for name in AT_LEAST_ONE:
-            _require(self, name, _value(self, name) >= 1, "must be 1 or more")
-        for name in AT_LEAST_TWO:
-            _require(self, name, _value(self, name) >= 2, "must be 2 or more")
-        for name in ABOVE_ZERO:
-            _require(self, name, _value(self, name) > 0, "must be above 0")
-        for name in AT_LEAST_ZERO:
-            _require(self, name, _value(self, name) >= 0, "must be 0 or more")
-        for name in SHARES:
-            value = _value(self, name)
-            _require(self, name, value is None or 0 <= value <= 1, "must be within 0..1")
-        for name in SIDES:
-            value = _value(self, name)
-            _require(self, name, value is None or SMALLEST_SIDE <= value <= 1, "must be 0.01..1")
-        network = self.network
-        for name, whole, part in (
-            ("features.frame_px", self.features.frame_px, network.cell_px),
-            ("network.cell_px", network.cell_px, network.patch_px),
-            ("network.patch_px", network.patch_px, 2),  # the backbone averages 2 x 2 pixels first
-        ):
-            _require(self, name, whole % part == 0 and whole > 0, f"must be a multiple of {part}")
-        frames = self.features.clip_frames
-        _require(self, "features.clip_frames", frames > 0 and frames % 8 == 0, "must be 8 times n")
-        prompt = self.features.prompt
-        _require(self, "features.prompt", prompt.count("{}") == 1, "must hold {} once")
-        _require(self, "inference.smoothing_s", self.inference.smoothing_s % 2 == 1, "must be odd")
+        refuse_impossible(self)
 
     def to_json(self) -> dict[str, Any]:
         """Return the sections as plain JSON values."""
@@ -380,13 +304,3 @@ class Settings:
 def digest_of(settings: Any) -> str:
     """Return the SHA-256 of a settings record or section."""
     return tables.sha256_bytes(tables.canonical_json(asdict(settings)).encode())
-
-
-def _value(settings: Settings, name: str) -> Any:
-    section, _, key = name.partition(".")
-    return getattr(getattr(settings, section), key)
-
-
-def _require(settings: Settings, name: str, holds: bool, must: str) -> None:
-    if not holds:
-        raise SettingsError(f"{name} {must}, got {_value(settings, name)!r}")

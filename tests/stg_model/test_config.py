@@ -27,6 +27,14 @@ def test_a_file_changes_the_defaults_and_set_changes_the_file(tmp_path):
     assert settings.network.cross_attention == "dot_scaled"
 
 
+def test_what_must_fit_together_is_looked_at_when_file_and_texts_are_read(tmp_path):
+    path = tmp_path / "small.toml"
+    path.write_text("[training]\nbatch = 8\n")
+    assert load_settings(path, ["training.local_batch=8"]).training.local_batch == 8
+    whole = load_settings(None, ["features.backbone=clip", "training.local_batch=64"])
+    assert whole.training.local_batch == whole.training.batch == 64
+
+
 def test_an_unknown_key_is_refused_and_the_nearest_is_named():
     with pytest.raises(SettingsError, match=r"training\.stepz.*nearest is training\.steps"):
         load_settings(None, ["training.stepz=3"])
@@ -51,7 +59,15 @@ def test_an_unknown_key_in_a_file_names_the_file(tmp_path):
         ("training.batch=1", "must be 2 or more, got 1"),
         ("training.local_batch=1", "must be 2 or more, got 1"),
         ("training.weight_decay=-1", "must be 0 or more, got -1.0"),
-        ("loss.temperature=0", "must be above 0, got 0.0"),
+        ("loss.temperature=0", "must be 1e-06 or more, got 0.0"),
+        ("network.cross_temperature=1e-40", "must be 1e-06 or more, got 1e-40"),
+        ("network.dim=100000000", r"network\.dim must be 8,192 or less \(.*\), got 100000000"),
+        ("training.window_s=100000000", r"window_s must be 3,600 or less .*, got 100000000"),
+        ("training.seed=99999999999999999999999", r"must be 9,223,372,036,854,775,807 or less"),
+        ("inference.share_blur=1e9", r"must be 100 or less .*, got 1000000000\.0"),
+        ("training.local_batch=49", r"must be at most training\.batch, 48 .*, got 49"),
+        ("selection.n_frames=17", r"must be at most training\.window_s, 16 .*, got 17"),
+        ("world.train=4", "no such setting; sections are features, network, selection, loss"),
         ("selection.warmup=1.2", r"must be within 0\.\.1, got 1.2"),
         ("network.normalise_scores=1", "must be bool, got 1"),
         ("features.frame_px=60", "must be a multiple of 8, got 60"),
@@ -101,7 +117,7 @@ def test_every_setting_is_explained_where_it_stands():
 
 @pytest.mark.parametrize("side", [0.0, 0.005, 1.2])
 def test_a_side_of_the_box_is_a_share_of_the_frame_that_can_be_seen(side):
-    with pytest.raises(SettingsError, match=r"inference.box_width must be 0\.01\.\.1"):
+    with pytest.raises(SettingsError, match=r"inference.box_width must be within 0\.01\.\.1"):
         load_settings(None, [f"inference.box_width={side}"])
 
 

@@ -196,7 +196,7 @@ def test_the_prompt_stands_round_every_text(files, encoders):
         encoder_for(settings_of("clip", prompt="the {}"), files["clip"]),
     )
     assert torch.equal(prompted.texts(["cut_egg"]).words, plain.texts(["the cut egg"]).words)
-    with pytest.raises(SettingsError, match=r"features\.prompt must hold \{\} once"):
+    with pytest.raises(SettingsError, match=r"features\.prompt must be a text that holds \{\} once"):
         settings_of("clip", prompt="a photo")
 
 
@@ -297,7 +297,7 @@ def test_features_that_are_no_numbers_are_refused(video):
 
 
 def test_a_clip_has_a_multiple_of_eight_frames():
-    with pytest.raises(SettingsError, match=r"features\.clip_frames must be 8 times n"):
+    with pytest.raises(SettingsError, match=r"features\.clip_frames must be a multiple of 8"):
         settings_of("s3d", clip_frames=12)
 
 

@@ -27,8 +27,8 @@ def test_a_study_names_its_model_beside_itself_and_its_worlds_inside(tmp_path):
     (tmp_path / "model.toml").write_text("[training]\nsteps = 7\n")
     path = tmp_path / "study.toml"
     path.write_text("model = 'model.toml'\nworld_seeds = 1\n[world]\ntrain = 5\n")
-    study = load_study(path, ["model_seeds=2", "tables=['losses']"], ["training.batch=9"])
-    assert (study.model.training.steps, study.model.training.batch) == (7, 9)
+    study = load_study(path, ["model_seeds=2", "tables=['losses']"], ["training.batch=19"])
+    assert (study.model.training.steps, study.model.training.batch) == (7, 19)
     assert (study.plan.world_seeds, study.plan.model_seeds) == (1, 2)
     assert study.world.train == 5
     assert load_study().model == Settings()

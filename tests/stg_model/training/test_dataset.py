@@ -28,7 +28,7 @@ from stg_model.training.processes import Processes
 
 @pytest.fixture(scope="module")
 def small(planted):
-    settings = load_settings(None, ["training.batch=5"])
+    settings = load_settings(None, ["training.batch=5", "training.local_batch=5"])
     videos = [planted.narrated(video, settings) for video in planted.videos(5, seed=0)]
     return videos, encoder_of(videos, settings), settings
 
