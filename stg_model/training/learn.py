@@ -232,10 +232,7 @@ def report_problems(found: Transcripts, path: Path) -> None:
 
 def threshold_sources(settings: InferenceSettings) -> dict[str, str]:
     """Return for each threshold, and the box's sides, whether it is `set` or `default` (R26)."""
-    return {
-        name: "default" if getattr(settings, name) is None else "set"
-        for name in CALIBRATED
-    }
+    return {name: "default" if getattr(settings, name) is None else "set" for name in CALIBRATED}
 
 
 def finish(folder: Path, checkpoint: Checkpoint, n_steps: int) -> Checkpoint:
