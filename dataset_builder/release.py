@@ -20,7 +20,7 @@ stand beside it in the same table.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -193,13 +193,12 @@ def counts_of(release: Release) -> dict[str, int]:
     return {name: len(getattr(release, name)) for name in (*names, "tubes")} | dict(counted)
 
 
-def counts_of_rows(frames: Iterable[Consensus], answers: Iterable[AnswerRow]) -> dict[str, int]:
+def counts_of_rows(frames: Collection[Consensus], answers: Collection[AnswerRow]) -> dict[str, int]:
     """Return those of `counts_of` that need a look at every frame and answer."""
-    n_answers_and_clicks = [(frame.n_answers, frame.n_clicks) for frame in frames]
     return {
         "clicks": sum(answer.point is not None for answer in answers),
-        "frames_answered": sum(n > 0 for n, _ in n_answers_and_clicks),
-        "frames_clicked": sum(n > 0 for _, n in n_answers_and_clicks),
+        "frames_answered": sum(frame.n_answers > 0 for frame in frames),
+        "frames_clicked": sum(frame.n_clicks > 0 for frame in frames),
     }
 
 
