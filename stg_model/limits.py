@@ -131,20 +131,24 @@ Check = tuple[str, bool, str]
 
 
 def _ranges(settings: Settings) -> Iterator[Check]:
-    for names, least in (
+    minima: tuple[tuple[tuple[str, ...], float], ...] = (
         (AT_LEAST_ONE, 1),
         (AT_LEAST_TWO, 2),
         (AT_LEAST_ZERO, 0),
         (DIVISORS, SMALLEST_DIVISOR),
-    ):
+    )
+    for names, least in minima:
         for name in names:
             yield name, _value(settings, name) >= least, f"{least} or more"
     for name in ABOVE_ZERO:
         yield name, _value(settings, name) > 0, "above 0"
-    for names, smallest in ((SHARES, 0), (SIDES, SMALLEST_SIDE)):
-        for name in names:
-            value = _value(settings, name)
-            yield name, value is None or smallest <= value <= 1, f"within {smallest}..1"
+    for name in SHARES:
+        value = _value(settings, name)
+        yield name, value is None or 0 <= value <= 1, "within 0..1"
+    for name in SIDES:
+        value = _value(settings, name)
+        within = value is None or SMALLEST_SIDE <= value <= 1
+        yield name, within, f"within {SMALLEST_SIDE}..1"
     for names, most, why in AT_MOST:
         for name in names:
             yield name, _value(settings, name) <= most, f"{most:,} or less ({why})"

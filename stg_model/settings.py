@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from dataset_builder import tables
-from stg_model.limits import SMALLEST_SIDE, refuse_impossible  # noqa: F401
+from stg_model.limits import refuse_impossible
 
 CALIBRATED = ("background_threshold", "mask_threshold", "box_width", "box_height")
 """Of `[inference]`, what a validation set fills in where it is None."""

@@ -29,7 +29,8 @@ from stg_model.inference.grounding import (
 )
 from stg_model.inference.heatmaps import Place, heat_source
 from stg_model.inference.predicting import videos_of
-from stg_model.settings import SMALLEST_SIDE, InferenceSettings, Settings
+from stg_model.limits import SMALLEST_SIDE
+from stg_model.settings import InferenceSettings, Settings
 from stg_model.training.checkpoint import Checkpoint
 from stg_model.training.learn import threshold_sources
 

@@ -51,6 +51,18 @@ _UNREADABLE = (
 )
 """What torch raises on files that are no state of ours."""
 
+_TRAINED_ON: Mapping[str, type] = {"n_videos": int, "n_sentences": int, "transcripts_sha256": str}
+_MAY_SAY: Mapping[str, type] = {
+    "videos_sha256": list,
+    "validation_videos_sha256": list,
+    "thresholds": dict,
+    "validation": dict,
+    "release": dict,
+    "published": str,
+}
+_RELEASE: Mapping[str, type] = {"name": str, "version": str, "digest": str, "n_videos": int}
+"""What is read of `trained_on`: what it must say, what it may, and what it says of a release."""
+
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
@@ -126,7 +138,7 @@ def load_checkpoint(folder: Path, paths: BackbonePaths = NO_PATHS) -> Checkpoint
     try:
         settings = settings_from_json(config["settings"], str(config_path))
         encoder = encoder_from(config["encoder"], settings, paths)
-        trained_on, weights_sha256 = dict(config["trained_on"]), config["weights_sha256"]
+        trained_on, weights_sha256 = trained_on_from(config["trained_on"]), config["weights_sha256"]
     except KeyError as error:
         raise CheckpointError(f"{config_path}: lacks {error}") from error
     except (TypeError, AttributeError, ValueError) as error:
@@ -149,10 +161,37 @@ def load_weights(model: GroundingModel, path: Path) -> None:
         CheckpointError: one is not; it is named.
     """
     try:
-        model.load_state_dict(safetensors.torch.load_file(path), strict=True)
+        weights = safetensors.torch.load_file(path)
+        model.load_state_dict(weights, strict=True)
     except (RuntimeError, OSError, safetensors.SafetensorError) as error:
         what = " ".join(str(error).split())
         raise CheckpointError(f"{path}: does not fit the model: {what}") from error
+    for name, values in weights.items():
+        if not torch.isfinite(values).all():
+            raise CheckpointError(f"{path}: {name} holds values that are no finite numbers")
+
+
+def trained_on_from(value: Any) -> dict[str, Any]:
+    """Return what a config says of a checkpoint's training, once all that is read is of its kind.
+
+    Raises:
+        KeyError: something is missing; it is named.
+        ValueError: something is of another kind; it is named.
+    """
+    _require_kinds("trained_on", value, _TRAINED_ON)
+    there = {name: kind for name, kind in _MAY_SAY.items() if name in value}
+    _require_kinds("trained_on", value, there)
+    if "release" in value:
+        _require_kinds("trained_on.release", value["release"], _RELEASE)
+    return dict(value)
+
+
+def _require_kinds(name: str, found: Any, kinds: Mapping[str, type]) -> None:
+    if not isinstance(found, dict):
+        raise ValueError(f"{name} is {found!r:.60}")
+    for key, kind in kinds.items():
+        if not isinstance(found[key], kind):
+            raise ValueError(f"{name}.{key} is {found[key]!r:.60}")
 
 
 def save_progress(

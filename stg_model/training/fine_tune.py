@@ -18,6 +18,7 @@ from dataset_builder.console import progress
 from dataset_builder.errors import InputError
 from dataset_builder.release import Release
 from stg_model.errors import SettingsError
+from stg_model.features.encoder import Encoder
 from stg_model.features.store import extract_features
 from stg_model.settings import Settings
 from stg_model.training.checkpoint import Checkpoint
@@ -100,7 +101,7 @@ def fine_tune(
     kinds = {frame.visible > 0.5 for one in found for frame in one.frames}
     clicks = ClickedClips(found, inputs, tuning, training.seed, processes)
     clips = NarratedClips(narrated, encoder, training, processes)
-    texts = {one.clip.clip_id: encoder.texts([one.description, *one.pool]) for one in found}
+    texts = {one.clip.clip_id: encoder.texts(phrases_of(one, encoder)) for one in found}
     lessons = Lessons(Narration(clips, schedule, processes), clicks, texts, tuning, len(kinds) == 2)
     tuned = TunedModel(model, settings.inference.background_threshold or 0.0)
     threshold = {"params": [tuned.tau], "lr": tuning.threshold_rate, "weight_decay": 0.0}
@@ -126,9 +127,17 @@ def fine_tune(
     return _tuned(checkpoint, settings, more, learned)
 
 
+def phrases_of(found: ClickedClip, encoder: Encoder) -> list[str]:
+    """Return a clip's action, then those of its video's that the encoder knows.
+
+    Inference never predicts the others (`score_video`); here their cosines would be a bias alone.
+    """
+    return [found.description, *filter(encoder.knows, found.pool)]
+
+
 def open_thresholds(checkpoint: Checkpoint) -> Checkpoint:
     """Return the checkpoint without thresholds that were found, so that a validation set can."""
-    sources = checkpoint.trained_on["thresholds"]
+    sources = checkpoint.trained_on.get("thresholds", {})
     found: dict[str, Any] = {name: None for name, source in sources.items() if source != "set"}
     inference = replace(checkpoint.settings.inference, **found)
     return replace(

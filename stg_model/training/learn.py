@@ -128,8 +128,10 @@ def prepare_folder(folder: Path, *, force: bool) -> None:
     """Make a run's folder, empty of an earlier run where `force` says so.
 
     Raises:
-        OutputError: it holds a finished run and `force` is not set.
+        OutputError: it is a file, or holds a finished run and `force` is not set.
     """
+    if folder.exists() and not folder.is_dir():
+        raise OutputError(f"{folder}: is a file; name a folder, which will hold the checkpoint")
     if (folder / CONFIG_NAME).exists() and not force:
         raise OutputError(f"{folder}: holds a checkpoint; choose another folder or pass --force")
     if force:

@@ -33,7 +33,8 @@ class RunLog:
         """Begin a log, or go on with it after `n_done` steps; lines of later steps are dropped."""
         self.path = folder / METRICS_NAME
         self.curves = folder / CURVES_NAME
-        tables.write_json_lines(self.path, _lines_before(self.path, n_done))
+        with tables.replaced_file(self.path) as temporary:
+            temporary.write_text("".join(_lines_before(self.path, n_done)), "utf-8", newline="")
         self.board = None
         if tensorboard:
             self.board = SummaryWriter(folder / TENSORBOARD_NAME, purge_step=n_done)
@@ -94,18 +95,18 @@ def draw_curves(path: Path, records: Sequence[Figures]) -> None:
         figure.savefig(temporary, format="png", dpi=110, metadata={"Software": None})
 
 
-def _lines_before(path: Path, n_done: int) -> list[dict[str, Any]]:
-    """Return the lines of the first steps; a kill may have left half of a later one."""
-    kept: list[dict[str, Any]] = []
+def _lines_before(path: Path, n_done: int) -> list[str]:
+    """Return the lines of the first steps as they are; a kill may have left half of a later one."""
+    kept: list[str] = []
     if not n_done or not path.is_file():
         return kept
-    for text in path.read_text(encoding="utf-8").splitlines():
+    for text in path.read_text(encoding="utf-8").splitlines(keepends=True):
         try:
-            line = json.loads(text)
+            step = json.loads(text)["step"]
         except ValueError:
             break
-        if line["step"] < n_done:
-            kept.append(line)
+        if step < n_done:
+            kept.append(text)
     return kept
 
 

@@ -231,6 +231,7 @@ def repeatable(seed: int) -> Iterator[None]:
 def _require_finite(value: Tensor, what: str, step: int, names: Sequence[str]) -> None:
     if not torch.isfinite(value):
         raise TrainingError(
-            f"step {step}: the {what} is {value.item()}; lower training.learning_rate or look at "
-            f"the clips of this batch: {'; '.join(names)}"
+            f"step {step}: the {what} is {value.item()}; lower training.learning_rate, raise "
+            "loss.temperature or network.cross_temperature where they are small, or look at the "
+            f"clips of this batch: {'; '.join(names)}"
         )

@@ -196,7 +196,7 @@ def test_the_prompt_stands_round_every_text(files, encoders):
         encoder_for(settings_of("clip", prompt="the {}"), files["clip"]),
     )
     assert torch.equal(prompted.texts(["cut_egg"]).words, plain.texts(["the cut egg"]).words)
-    with pytest.raises(SettingsError, match=r"features\.prompt must be a text that holds \{\} once"):
+    with pytest.raises(SettingsError, match=r"prompt must be a text that holds \{\} once"):
         settings_of("clip", prompt="a photo")
 
 

@@ -21,6 +21,7 @@ from stg_model.training.checkpoint import (
 )
 
 WORDS = ("carrot", "cut")
+TRAINED_ON = {"n_videos": 2, "n_sentences": 5, "transcripts_sha256": "ab"}
 
 
 @pytest.fixture
@@ -28,7 +29,7 @@ def checkpoint():
     settings = load_settings(None, ["network.dim=8", "inference.background_threshold=0.3"])
     torch.manual_seed(0)
     encoder = TinyEncoder(settings, Vocabulary(WORDS))
-    return Checkpoint(build_model(settings, encoder).eval(), settings, encoder, {"n_videos": 2})
+    return Checkpoint(build_model(settings, encoder).eval(), settings, encoder, TRAINED_ON)
 
 
 def test_a_checkpoint_comes_back_as_it_was_saved(checkpoint, tmp_path):
@@ -61,6 +62,18 @@ def test_weights_that_the_config_does_not_describe_are_refused(checkpoint, tmp_p
     safetensors.torch.save_file(weights, tmp_path / WEIGHTS_NAME)
     with pytest.raises(CheckpointError, match=r"not the weights that config\.json describes"):
         load_checkpoint(tmp_path)
+
+
+@pytest.mark.parametrize("value", [torch.nan, -torch.inf])
+def test_weights_that_are_no_finite_numbers_are_refused_by_name(checkpoint, tmp_path, value):
+    with torch.no_grad():
+        checkpoint.model.local_branch.word_projection.bias[3] = value
+    save_checkpoint(tmp_path, checkpoint)
+    with pytest.raises(
+        CheckpointError, match=r"local_branch\.word_projection\.bias holds"
+    ) as caught:
+        load_checkpoint(tmp_path)
+    assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize("change", ["missing", "renamed", "extra", "shape"])
@@ -114,6 +127,12 @@ def test_an_unfinished_run_says_what_to_do(tmp_path):
         *(("encoder", value) for value in ({}, {"vocabulary": 3}, {"backbone": [2]})),
         ("encoder", {"backbone": "tiny", "vocabulary": 3}),
         ("trained_on", [1]),
+        *(
+            ("trained_on", TRAINED_ON | {name: [7]})
+            for name in (*TRAINED_ON, "thresholds", "release")
+        ),
+        ("trained_on", TRAINED_ON | {"release": {"name": "r"}}),
+        ("settings", {"network": {"dim": 10**9}}),
         ("weights_sha256", None),
     ],
 )
@@ -134,6 +153,8 @@ def test_a_damaged_config_is_one_clear_error(checkpoint, tmp_path, key, value):
         ("format_version", 9, "format_version 9 is not 2; train again"),
         ("encoder", None, "lacks 'encoder'"),
         ("encoder", {"backbone": "tiny"}, "lacks 'vocabulary'"),
+        ("trained_on", {"n_videos": 2}, "lacks 'n_sentences'"),
+        ("trained_on", TRAINED_ON | {"thresholds": "x"}, r"\(trained_on\.thresholds is 'x'\)"),
         ("settings", {"network": {"depth": 3}}, r"network\.depth: no such setting"),
     ],
 )

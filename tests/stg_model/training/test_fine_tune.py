@@ -258,6 +258,14 @@ def test_the_threshold_is_taught_alone_and_clicks_teach_the_network(world, monke
     assert not any("global_branch" in name for name in taught["loss_clicks"])
 
 
+def test_actions_that_the_encoder_does_not_know_are_no_rivals_of_the_others(world):
+    """Of a sentence without a known word the cosine is that of the projection's bias alone."""
+    (one, *_) = clicked_clips(world.release, frozenset({"r0"}), 7, 0.03)
+    encoder = world.before.encoder
+    more = replace(one, pool=("zzz", *one.pool, "bake bread"))
+    assert tuning.phrases_of(more, encoder) == [one.description, *one.pool]
+
+
 def test_a_window_without_answered_frames_teaches_nothing(world):
     """Answers may lie further apart than a window is long, or a moment past the video's end."""
     lessons = tuning.Lessons(None, None, {}, world.settings.fine_tuning, True)

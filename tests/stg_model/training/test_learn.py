@@ -54,6 +54,13 @@ def test_every_refused_row_is_written_and_the_first_are_logged(tmp_path, caplog)
     assert not (tmp_path / "none").exists()
 
 
+def test_a_file_in_place_of_the_folder_is_refused_with_what_to_do(tmp_path):
+    (tmp_path / "p.jsonl").touch()
+    for force in (False, True):
+        with pytest.raises(OutputError, match=r"p\.jsonl: is a file; name a folder"):
+            prepare_folder(tmp_path / "p.jsonl", force=force)
+
+
 def test_a_finished_folder_is_refused_or_cleared(tmp_path):
     names = (CONFIG_NAME, "metrics.jsonl", "resume.pt", "README.md", REFUSED_NAME, "curves.png")
     for name in (*names, "mine.txt"):

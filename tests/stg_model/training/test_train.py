@@ -102,6 +102,9 @@ def test_a_cut_run_goes_on_and_ends_as_if_it_had_not_been_cut(small, tmp_path, m
     assert steps == [4, 5]  # saved after step 3; step 4 was done but lost
     assert torch.equal(weights_of(whole), weights_of(again))
     assert untimed(tmp_path / "cut") == untimed(tmp_path / "whole")
+    assert [list(line) for line in lines_of(tmp_path / "cut")[:4]] == [
+        list(line) for line in lines_of(tmp_path / "whole")[:4]
+    ]
 
 
 def test_a_finished_training_repeated_does_no_step_again(small, tmp_path, monkeypatch):
@@ -188,7 +191,9 @@ def test_the_figures_go_to_tensorboard_and_onto_a_picture(small, tmp_path):
 def test_a_loss_that_is_no_number_ends_the_run_and_names_the_clips(small, tmp_path):
     videos, encoder, settings = small
     broken = replace(videos[0], inputs_F=videos[0].inputs_F * torch.nan)
-    with pytest.raises(TrainingError, match=r"step 0: the loss is nan.*v0 \d+\.\d-\d+\.\d s 'now"):
+    with pytest.raises(
+        TrainingError, match=r"0: the loss is nan.*loss\.temperature.*v0 \d+\.\d-\d+\.\d s 'now"
+    ):
         train(tmp_path, [broken, *videos[1:]], encoder, settings)
 
 
