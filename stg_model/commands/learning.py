@@ -32,7 +32,8 @@ ONLY = click.option("--only", type=PATH, help="Narrated videos to take: a list o
 VALIDATION = click.option(
     "--validation",
     type=PATH,
-    help="Folder with videos/ and truth/: finds the thresholds; never reaches the weights.",
+    help="Folder with videos/ and truth/: finds the thresholds. Its videos must not be "
+    "learned from, and its truth never reaches the weights.",
 )
 FORCE = click.option("--force", is_flag=True, help="Start afresh in a folder that holds a run.")
 AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON line.")
@@ -100,10 +101,12 @@ def train(
 
     settings = load_settings(config, changes)
     store = features or out / "features"
+    apart = _videos_of(validation)
     with joined(device_of(settings.training.device)) as processes:
         checkpoint = learn(
             *(out, videos, transcripts, settings, store),
             only=only,
+            apart=apart,
             paths=paths,
             force=force,
             processes=processes,
@@ -165,7 +168,8 @@ def fine_tune(
 
     before = load_checkpoint(checkpoint, paths)
     settings = load(before.settings, config, changes)
-    sources = Sources(narrated, transcripts, features or out / "features", only)
+    store, apart = features or out / "features", _videos_of(validation)
+    sources = Sources(narrated, transcripts, store, only, apart=apart)
     with joined(device_of(settings.training.device)) as processes:
         after = tuning.fine_tune(
             *(out, before, read_release(release), videos, sources),
@@ -177,8 +181,18 @@ def fine_tune(
     if not processes.leads:
         return
     if validation:
-        after = calibrate_on(tuning.open_thresholds(after), validation, sources.features)
+        after = calibrate_on(tuning.open_thresholds(after), validation, store)
     _finish(out, after, settings.fine_tuning.steps, as_json=as_json)
+
+
+def _videos_of(validation: Path | None) -> dict[str, Path]:
+    """Return a validation set's videos: read first, so that a slip does not cost the training."""
+    from dataset_builder.release import read_release
+    from stg_model.inference.predicting import videos_of
+
+    if validation is None:
+        return {}
+    return videos_of(read_release(validation / "truth"), validation / "videos")
 
 
 def _finish(out: Path, checkpoint: Checkpoint, n_steps: int, *, as_json: bool) -> None:

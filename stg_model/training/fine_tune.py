@@ -6,7 +6,7 @@ Videos of the release that are scored or belong to another split are neither rea
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from stg_model.errors import SettingsError
 from stg_model.features.encoder import Encoder
 from stg_model.features.store import extract_features
 from stg_model.settings import Settings
+from stg_model.training.apart import refuse_learned
 from stg_model.training.checkpoint import Checkpoint
 from stg_model.training.click_lessons import Lessons, TunedModel
 from stg_model.training.clicks import (
@@ -35,6 +36,7 @@ from stg_model.training.inputs import Inputs, Memory
 from stg_model.training.learn import Sources, narrated_videos, prepare_folder
 from stg_model.training.processes import ALONE, Processes
 from stg_model.training.train import Narration, parameter_groups, repeatable, run_name, teach
+from stg_model.training.unread import warn_of_unread
 
 logger = logging.getLogger(__name__)
 
@@ -70,22 +72,25 @@ def fine_tune(
 
     Raises:
         SettingsError: the settings are those of another network.
-        InputError: nothing to learn from, or a video that is not the release's.
+        InputError: nothing to learn from, a video that is not the release's, or one of the
+            validation set.
         OutputError, TrainingError, CheckpointError: see `learn`.
     """
     _refuse_other_network(checkpoint.settings, settings)
     if processes.leads:
         prepare_folder(folder, force=force)
+        warn_of_unread(settings, checkpoint.settings)
     processes.wait()
     encoder, model = checkpoint.encoder, checkpoint.model
     learnable = videos_to_learn_from(release, split)
     others = {v.video_id: v.sha256 for v in release.videos if v.video_id not in learnable}
     sources = replace(sources, without=sources.without | others.keys())
+    refuse_learned(sources.apart, {}, checkpoint.trained_on.get("videos_sha256", ()))
     narrated = narrated_videos(folder, sources, encoder, settings, processes)
     narrated = [v for v in narrated if v.source_sha256 not in others.values()]
     memory = Memory(sources.features, encoder, settings.training.data_memory_mb)
     with processes.in_turn():
-        inputs = _inputs(release, learnable, videos, memory)
+        inputs = _inputs(release, learnable, videos, memory, sources.apart)
     one_frame = next(iter(inputs.values()))[0:1]
     side = side_of(model.visual(one_frame).cells_FNC.shape[1])
     found = clicked_clips(release, frozenset(inputs), side, settings.fine_tuning.click_sigma)
@@ -181,11 +186,12 @@ def _inputs(
     learnable: frozenset[str],
     videos: Path,
     memory: Memory,
+    apart: Mapping[str, Path],
 ) -> dict[str, Inputs]:
     """Return what the model reads of the videos to learn from, those that have a file.
 
     Raises:
-        InputError: none has one, or a file is not the release's.
+        InputError: none has one, a file is not the release's, or it is `apart`.
     """
     found = frames.find_videos(videos)
     files = {video_id: found[video_id] for video_id in sorted(learnable & found.keys())}
@@ -193,6 +199,7 @@ def _inputs(
         raise InputError(
             f"{videos}: none of the {len(learnable)} videos to learn from has a file there"
         )
+    refuse_learned(apart, files)
     if len(files) < len(learnable):
         logger.warning("%d of %d videos have no file", len(learnable) - len(files), len(learnable))
     wanted = {video.video_id: video.sha256 for video in release.videos}

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from stg_model.features.encoders import encoder_for, whole_frames
 from stg_model.features.paths import NO_PATHS, BackbonePaths
 from stg_model.features.store import extract_features
 from stg_model.settings import CALIBRATED, InferenceSettings, Settings
+from stg_model.training.apart import refuse_learned
 from stg_model.training.checkpoint import (
     CONFIG_NAME,
     RESUME_NAME,
@@ -40,6 +41,7 @@ from stg_model.training.train import train
 from stg_model.training.transcripts.found import Transcripts
 from stg_model.training.transcripts.reading import digest_of, read_transcripts
 from stg_model.training.transcripts.sampling import read_video_list
+from stg_model.training.unread import warn_of_unread
 
 logger = logging.getLogger(__name__)
 
@@ -55,7 +57,8 @@ class Sources:
 
     `videos` is a folder of files named by video_id, `transcripts` narration in any layout of
     `transcripts.reading`, `features` the store, filled where needed, `only` a list of the videos to
-    take (None: all), `without` ids of videos that are left out whoever lists them.
+    take (None: all), `without` ids of videos that are left out whoever lists them, `apart` the
+    files of a validation set, none of which may be learned from.
     """
 
     videos: Path
@@ -63,6 +66,7 @@ class Sources:
     features: Path
     only: Path | None = None
     without: frozenset[str] = frozenset()
+    apart: Mapping[str, Path] = field(default_factory=dict)
 
     def describe(self, videos: Sequence[NarratedVideo]) -> dict[str, Any]:
         """Return what a checkpoint says of them."""
@@ -83,6 +87,7 @@ def learn(
     features: Path,
     *,
     only: Path | None = None,
+    apart: Mapping[str, Path] | None = None,
     paths: BackbonePaths = NO_PATHS,
     force: bool = False,
     processes: Processes = ALONE,
@@ -97,19 +102,22 @@ def learn(
         settings: all settings.
         features: see `Sources`.
         only: see `Sources`.
+        apart: see `Sources`.
         paths: files of the frozen backbone that the settings name.
         force: start afresh in a folder that holds a finished or unfinished run.
         processes: those that train together; all give the same arguments.
 
     Raises:
         OutputError: the folder holds a finished run and `force` is not set.
-        InputError: videos or transcripts are missing or wrong, or share no video_id.
+        InputError: videos or transcripts are missing or wrong, share no video_id, or a video is
+            among those `apart`.
         TrainingError, CheckpointError: see `train`.
     """
     if processes.leads:
         prepare_folder(folder, force=force)
+        warn_of_unread(settings)
     processes.wait()
-    sources = Sources(videos, transcripts, features, only)
+    sources = Sources(videos, transcripts, features, only, apart=apart or {})
     encoder = encoder_for(settings, paths)
     narrated = narrated_videos(folder, sources, encoder, settings, processes)
     with processes.in_turn():  # a frozen backbone's tokens of the sentences are stored
@@ -165,6 +173,7 @@ def narrated_videos(
     if processes.leads:
         report_problems(found, folder / REFUSED_NAME)
     files = {video_id: path for video_id, (path, _) in paired.items()}
+    refuse_learned(sources.apart, files)
     memory = Memory(sources.features, encoder, settings.training.data_memory_mb)
     with processes.in_turn():
         extracted = extract_features(files, sources.features, encoder)

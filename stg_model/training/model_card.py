@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterator, Mapping
-from dataclasses import fields
 from typing import Any
 
-from stg_model.config import load_settings
+from stg_model.config import names_changed
 from stg_model.settings import Settings
 from stg_model.training.checkpoint import Checkpoint
 
@@ -98,14 +97,9 @@ def _thresholds(settings: Settings, sources: Mapping[str, str]) -> Iterator[str]
 
 
 def _changed(settings: Settings) -> list[str]:
-    plain = load_settings(None, [f"features.backbone={settings.features.backbone}"])
-    return [
-        f"- `{section.name}.{entry.name} = {getattr(getattr(settings, section.name), entry.name)}`"
-        for section in fields(settings)
-        for entry in fields(getattr(settings, section.name))
-        if getattr(getattr(settings, section.name), entry.name)
-        != getattr(getattr(plain, section.name), entry.name)
-    ]
+    values = settings.to_json()
+    names = (name.split(".") for name in names_changed(settings))
+    return [f"- `{section}.{key} = {values[section][key]}`" for section, key in names]
 
 
 def _flat(values: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, str]]:

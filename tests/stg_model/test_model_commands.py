@@ -1,6 +1,7 @@
 """The commands extract-features, train, ground and prelabel on four small video files."""
 
 import json
+from dataclasses import replace
 
 import av
 import numpy as np
@@ -46,7 +47,10 @@ def write_video(path, pixels):
 
 @pytest.fixture(scope="module")
 def world(planted, tmp_path_factory):
-    """A set's folder: videos/, transcripts.json, clips.csv and truth/ of four planted videos."""
+    """A set's folder: videos/, clips.csv and truth/ of four planted videos.
+
+    Three have narration in transcripts.json; the fourth is the set in validation/.
+    """
     folder = tmp_path_factory.mktemp("world")
     (folder / "videos").mkdir()
     transcripts, rows = {}, ["video_id,start_s,end_s,action"]
@@ -71,6 +75,7 @@ def world(planted, tmp_path_factory):
             for second in frame_seconds(segment)[0]:
                 boxes[clip.clip_id, second] = planted_video.truth[second][1]
                 frames.append(frame_of(clip, second))
+    del transcripts["v3"]
     (folder / "transcripts.json").write_text(json.dumps(transcripts))
     (folder / "clips.csv").write_text("\n".join(rows) + "\n")
     release = Release(
@@ -87,7 +92,24 @@ def world(planted, tmp_path_factory):
         tubes=(),
     )
     write_release(folder / "truth", release)
+    (folder / "validation/videos").mkdir(parents=True)
+    (folder / "validation/videos/v3.mp4").hardlink_to(folder / "videos/v3.mp4")
+    write_release(folder / "validation/truth", part_of(release, "v3"))
     return folder
+
+
+def part_of(release, video_id):
+    clips = tuple(clip for clip in release.clips if clip.video_id == video_id)
+    ids = {clip.clip_id for clip in clips}
+    boxes = {key: box for key, box in release.boxes.items() if key[0] in ids}
+    return replace(
+        release,
+        videos=tuple(video for video in release.videos if video.video_id == video_id),
+        clips=clips,
+        frames=tuple(frame for frame in release.frames if frame.clip_id in ids),
+        boxes=boxes,
+        rules=dict.fromkeys(boxes, "exact"),
+    )
 
 
 def frame_of(clip, second):
@@ -111,9 +133,9 @@ def frame_of(clip, second):
 
 @pytest.fixture(scope="module")
 def trained(world, tmp_path_factory):
-    """A checkpoint that four steps made, calibrated on the same videos."""
+    """A checkpoint that four steps made of three videos, calibrated on the fourth."""
     out = tmp_path_factory.mktemp("model") / "out"
-    result = run(*train_command(world, out), "--validation", world, *SMALL, "--json")
+    result = run(*train_command(world, out), "--validation", world / "validation", *SMALL, "--json")
     assert result.exit_code == 0, result.output
     return out, json.loads(result.stdout)
 
@@ -150,6 +172,41 @@ def test_train_writes_a_checkpoint_with_thresholds_and_figures(trained):
     assert 0 <= printed["validation"]["auc"] <= 1
 
 
+def test_a_validation_set_is_looked_at_before_training_begins(world, tmp_path):
+    command = (*train_command(world, tmp_path / "out"), *SMALL)
+    missing = run(*command, "--validation", tmp_path / "none")
+    learned = run(*command, "--validation", world)
+    for result, message in (
+        (missing, "has no SHA256SUMS"),
+        (learned, "3 of 4 validation videos are learned from (v0, v1, v2)"),
+    ):
+        assert result.exit_code == 1
+        assert message in result.stderr
+        assert not (tmp_path / "out" / "metrics.jsonl").exists()
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (MemoryError("Unable to allocate 59.6 GiB"), "not enough memory (Unable to allocate 59.6"),
+        (RuntimeError("[x.cpp:1] DefaultCPUAllocator: can't allocate memory: 9"), "not enough mem"),
+        (RuntimeError("CUDA out of memory.\nTried to"), "not enough memory (CUDA out of memory."),
+    ],
+)
+def test_too_little_memory_is_one_line_and_other_errors_stay(tmp_path, monkeypatch, error, said):
+    def fails(*_):
+        raise error
+
+    monkeypatch.setattr("stg_model.config.load_settings", fails)
+    command = ("train", tmp_path, "--videos", tmp_path, "--transcripts", tmp_path)
+    result = run(*command)
+    assert result.exit_code == 1
+    assert said in result.stderr
+    assert result.stderr.count("\n") == 1
+    error = RuntimeError("another")
+    assert isinstance(run(*command).exception, RuntimeError)
+
+
 def test_train_refuses_to_overwrite_a_checkpoint(trained, world):
     out, _ = trained
     before = (out / "config.json").read_bytes()
@@ -160,7 +217,13 @@ def test_train_refuses_to_overwrite_a_checkpoint(trained, world):
 
 
 def test_training_twice_gives_the_same_checkpoint(trained, world, tmp_path):
-    command = (*train_command(world, tmp_path / "out"), "--validation", world, *SMALL, "--json")
+    command = (
+        *train_command(world, tmp_path / "out"),
+        "--validation",
+        world / "validation",
+        *SMALL,
+        "--json",
+    )
     assert json.loads(run(*command).stdout)["digest"] == trained[1]["digest"]
     assert json.loads(run(*command, "--force").stdout)["digest"] == trained[1]["digest"]
 
@@ -218,8 +281,8 @@ def test_ground_predicts_every_second_and_every_frame_of_a_release(
     assert len(predictions.seconds) == 4 * 30
     assert predictions.system.checkpoint_digest == trained[1]["digest"]
     assert "background threshold: validation planted 1.0.0" in predictions.system.supervision
-    for use in ("trained", "validated"):
-        assert f"was {use} on 4 of these 4 videos (v0, v1, v2, ...)" in caplog.text
+    assert "was trained on 3 of these 4 videos (v0, v1, v2)" in caplog.text
+    assert "was validated on 1 of these 4 videos (v3)" in caplog.text
     rows = [line.split(",") for line in (world / "clips.csv").read_text().splitlines()[1:]]
     asked = {
         (video_id, second, action_id_for(action))

@@ -1,6 +1,7 @@
 """The commands sample-videos, train and fine-tune, on features that stand in the store."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from click.testing import CliRunner
@@ -138,6 +139,33 @@ def test_fine_tuning_records_the_release_and_leaves_the_scored_video_out(trained
     assert told["fine_tuned_on"]["n_videos"] == 3
     assert told["started_from"] == load_checkpoint(trained).digest
     assert tuned.settings.training.steps == 3
+
+
+def test_fine_tuning_keeps_the_validation_set_apart(trained, folder, tmp_path):
+    """A video is known by its file. The scored one, v3, is not learned from, so it may be given."""
+    for video_id in ("v0", "v3"):
+        apart = tmp_path / video_id
+        (apart / "videos").mkdir(parents=True)
+        release = read_release(folder / "release")
+        video = replace(release.videos[0], video_id="other")
+        (apart / "videos/other.mp4").write_text(video_id)
+        empty = replace(release, videos=(video,), clips=(), frames=(), answers=())
+        write_release(apart / "truth", empty)
+        result = tune(folder, tmp_path / "tuned", "--validation", apart)
+        if video_id == "v0":
+            assert result.exit_code == 1
+            assert "1 of 1 validation videos are learned from (other)" in result.output
+        assert (tmp_path / "tuned" / "metrics.jsonl").exists() == (video_id == "v3")
+
+
+def test_settings_without_effect_are_named_in_one_line(trained, folder, tmp_path, caplog):
+    changes = ("training.steps=9", "training.min_time_s=2.0", "training.log_every=1")
+    tune(folder, tmp_path / "tuned", *(text for change in changes for text in ("--set", change)))
+    (said,) = [r.getMessage() for r in caplog.records if "without effect" in r.getMessage()]
+    assert said == (
+        "set, but without effect here: training.steps (fine-tune has settings of its own); "
+        "training.min_time_s (training.window_from is middle)"
+    )
 
 
 def test_fine_tuning_with_wrong_arguments_is_one_line(trained, folder, tmp_path):
