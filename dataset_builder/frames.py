@@ -42,6 +42,7 @@ FORMAT = "video-frames"
 FORMAT_VERSION = 1
 
 OR_PARTIAL = ", or take what it shows (--partial)"
+OR_COPY = ", or make a whole one of what is left (ffmpeg -i OLD -c copy NEW)"
 
 MOST_WAITING = 8
 """Decoded pictures that wait to be written."""
@@ -146,13 +147,20 @@ def _add_video(found: dict[str, Path], file: Path) -> None:
     found[video_id] = file
 
 
-def probe_video(path: Path, video_id: str | None = None) -> VideoProbe:
+def probe_video(path: Path, video_id: str | None = None, *, whole: bool = False) -> VideoProbe:
     """Read what a video is and which reader will be trusted with it, without decoding it whole.
 
+    Args:
+        path: the video.
+        video_id: the name it has elsewhere; the file name without suffix where it is None.
+        whole: refuse a video that is cut off.
+
     Raises:
-        VideoError: the file cannot be opened, has no video, or shows no frame.
+        VideoError: the file cannot be opened, has no video, or shows no frame; or see `whole`.
     """
     survey = survey_video(path)
+    if whole:
+        _refuse_cut_off(survey, OR_COPY)
     reading = choose_reader(survey)
     return VideoProbe(
         video_id=path.stem if video_id is None else video_id,
@@ -231,11 +239,8 @@ def cut_frames(
     """
     check_video_id(video_id)
     survey = survey_video(path)
-    if survey.promised_s > survey.duration_s and not partial:
-        raise VideoError(
-            f"{path}: is cut off at {survey.duration_s:.2f} s of {survey.promised_s:.2f} s; get "
-            f"the video again{OR_PARTIAL}"
-        )
+    if not partial:
+        _refuse_cut_off(survey, OR_PARTIAL)
     video = Video(
         video_id, survey.width, survey.height, survey.duration_s, tables.sha256_file(path)
     )
@@ -281,11 +286,7 @@ def cut_frames(
     _write_video_frames(store, result, settings)
     logger.info(
         "video %s: %d frames, %d missing, read by %s (%s)",
-        video_id,
-        len(result.frames),
-        len(missing),
-        reading.reader,
-        reading.reason,
+        *(video_id, len(result.frames), len(missing), reading.reader, reading.reason),
     )
     return result
 
@@ -372,6 +373,14 @@ def _fitted(survey: Survey, long_side_px: int) -> tuple[int, int] | None:
     if scale >= 1:
         return None
     return max(1, round(survey.width * scale)), max(1, round(survey.height * scale))
+
+
+def _refuse_cut_off(survey: Survey, otherwise: str) -> None:
+    if survey.promised_s > survey.duration_s:
+        raise VideoError(
+            f"{survey.path}: is cut off at {survey.duration_s:.2f} s of {survey.promised_s:.2f} s; "
+            f"get the video again{otherwise}"
+        )
 
 
 def _refuse_missing(

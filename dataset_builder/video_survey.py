@@ -28,7 +28,7 @@ STREAM_CONTAINERS = {"mpegts", "mpeg"}
 """May begin anywhere: frames that lack their key frame there are no part of the video."""
 
 CUT_OFF_S = 1.0
-"""A Matroska file that ends this much before the duration in its header lacks its end."""
+"""A Matroska or AVI file that ends this much before the length in its header lacks its end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,8 @@ class Survey:
         quarter_turns: counter-clockwise quarter turns that bring a decoded picture upright.
         times_s: (n,) times of the presented frames, ascending from 0.
         duration_s: from the first presented frame to the end of the last one.
-        promised_s: seconds that the file's index lists; more than `duration_s` if its end is gone.
+        promised_s: length by the file's index or header; more than `duration_s` if its end is
+            gone. MPEG streams, WMV and live recordings promise nothing but what they hold.
         origin_pts: timestamp of the first presented frame, in `time_base`.
         starts_damaged: that frame cannot be decoded.
         time_base: seconds per timestamp unit.
@@ -133,15 +134,8 @@ def _survey(path: Path, container: Any) -> Survey:
     typical_gap = int(np.median(np.diff(pts))) if len(pts) > 1 else 0
     end_pts = in_order[-1].pts + (in_order[-1].duration or typical_gap)
     duration_s = float((end_pts - origin) * stream.time_base)
-    lacking_s = 0.0
-    is_edited = False
-    if "mp4" in container_name:
-        is_edited = len(indexed) != _n_unedited(path)
-        if len(indexed) > len(packets):
-            lacking_s = float((indexed[-1] - indexed[len(packets) - 1]) * stream.time_base)
-    elif "matroska" in container_name and container.duration:
-        lacking_s = container.duration / av.time_base - scan.end_s
-        lacking_s = lacking_s if lacking_s > CUT_OFF_S else 0.0
+    is_edited = "mp4" in container_name and len(indexed) != _n_unedited(path)
+    lacking_s = _lacking_s(container, stream, indexed, scan)
     width, height, quarter_turns = _display_shape(stream, first)
     return Survey(
         path=path,
@@ -192,6 +186,20 @@ def _origin_pts(scan: _Scan, container: str) -> int:
             return scan.first.pts
         candidates.append(scan.first.pts)
     return min(candidates, default=0)
+
+
+def _lacking_s(container: Any, stream: av.VideoStream, indexed: list[int], scan: _Scan) -> float:
+    """Return how much of a file's end is gone, by what it says of itself, seconds."""
+    stated_s, tick_s = 0.0, float(stream.time_base or 0)
+    if "mp4" in container.format.name:
+        missing = indexed[len(scan.packets) - 1 :]  # from the last that is there on
+        return (missing[-1] - missing[0]) * tick_s if missing else 0.0
+    if "matroska" in container.format.name:
+        stated_s = (container.duration or 0) / av.time_base
+    elif container.format.name == "avi":
+        stated_s = stream.frames * tick_s
+    lacking_s = stated_s - scan.end_s
+    return lacking_s if lacking_s > CUT_OFF_S else 0.0
 
 
 def _n_unedited(path: Path) -> int:

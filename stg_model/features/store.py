@@ -49,17 +49,26 @@ class VideoFeatures:
         return len(self.values) - self.n_past
 
 
+def whole_seconds(duration_s: float) -> tuple[int, int]:
+    """Return how many seconds begin before a video's end, and how many shortly after it.
+
+    >>> whole_seconds(9.7), whole_seconds(9.2)
+    ((10, 1), (10, 0))
+    """
+    n_seconds = max(1, math.ceil(duration_s - 1e-6))
+    return n_seconds, max(0, math.floor(duration_s + OUTSIDE_TOLERANCE_S) + 1 - n_seconds)
+
+
 def read_features(
     path: Path, video_id: str, encoder: Encoder, source_sha256: str | None = None
 ) -> VideoFeatures:
     """Read a video's features from its file.
 
     Raises:
-        VideoError: the video cannot be opened or decoded.
+        VideoError: the video cannot be opened or decoded, or is cut off.
     """
-    probe = frames.probe_video(path)
-    n_seconds = max(1, math.ceil(probe.duration_s - 1e-6))
-    n_past = max(0, math.floor(probe.duration_s + OUTSIDE_TOLERANCE_S) + 1 - n_seconds)
+    probe = frames.probe_video(path, whole=True)
+    n_seconds, n_past = whole_seconds(probe.duration_s)
     values = encoder.read(path, np.arange(n_seconds + n_past), probe.duration_s)
     return VideoFeatures(video_id, source_sha256 or tables.sha256_file(path), values, n_past)
 
@@ -94,7 +103,7 @@ def stored_or_read(
     """Return a video's features, from the store where it holds them, else from the video.
 
     Raises:
-        VideoError: they must be read, and the video cannot be opened or decoded.
+        VideoError: they must be read, and the video cannot be opened or decoded, or is cut off.
     """
     source_sha256 = tables.sha256_file(path)
     if store is None:

@@ -47,17 +47,20 @@ def test_a_probe_names_the_video_and_what_it_is_made_of(coded_video: Callable[..
     assert probe.reader_reason == "decord reads other frames than asked from MPEG-TS"
 
 
-@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+@pytest.mark.parametrize(("suffix", "kept"), [(".mp4", 0.6), (".mkv", 0.6), (".avi", 0.2)])
 def test_a_file_that_lost_its_end_promises_more_than_it_holds(
-    suffix: str, coded_video: Callable[..., Any], tmp_path: Path
+    suffix: str, kept: float, coded_video: Callable[..., Any], tmp_path: Path
 ) -> None:
     whole = index_first(coded_video([n / 10 for n in range(100)], suffix=suffix).path, tmp_path)
     assert survey_video(whole).promised_s == survey_video(whole).duration_s
+    probe_video(whole, whole=True)
     cut = tmp_path / f"cut{suffix}"
-    cut.write_bytes(whole.read_bytes()[: whole.stat().st_size * 6 // 10])
+    cut.write_bytes(whole.read_bytes()[: int(whole.stat().st_size * kept)])
     survey = survey_video(cut)
     assert survey.duration_s < 8
     assert survey.promised_s == pytest.approx(10, abs=0.2)
+    with pytest.raises(VideoError, match=r"is cut off at \d\.\d+ s of .*; get the video again, or"):
+        probe_video(cut, whole=True)
 
 
 @pytest.mark.parametrize("content", [b"", b"hello " * 500], ids=["empty", "text"])

@@ -108,6 +108,14 @@ def test_a_video_that_cannot_be_read_is_left_out_with_a_warning(video, tmp_path,
     assert "v0" in caplog.text
 
 
+def test_a_video_that_lost_its_end_is_no_short_one(tmp_path):
+    cut = tmp_path / "v1.mkv"
+    write_video(cut, 12.0)
+    cut.write_bytes(cut.read_bytes()[: cut.stat().st_size // 2])
+    with pytest.raises(VideoError, match=r"v1\.mkv: is cut off at \d\.\d+ s of 12\.00 s; get the"):
+        read_features(cut, "v1", ENCODER)
+
+
 def test_a_folder_without_any_readable_video_is_an_error(tmp_path):
     bad = tmp_path / "v0.mp4"
     bad.write_bytes(b"no video")
