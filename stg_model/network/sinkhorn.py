@@ -64,7 +64,7 @@ def sinkhorn(
             f"{tuple(frame_mask_BU.shape)} and words {tuple(word_mask_BK.shape)}"
         )
     mask_BUK = frame_mask_BU[:, :, None] & word_mask_BK[:, None, :]
-    lowest = torch.finfo(similarity_BUK.dtype).min / 4  # finite: -inf minus -inf would be NaN
+    lowest = torch.finfo(similarity_BUK.dtype).min  # finite: -inf minus -inf would be NaN
     kernel_BUK = (similarity_BUK / epsilon).masked_fill(~mask_BUK, lowest)
     frame_log_B1 = -frame_mask_BU.sum(1, keepdim=True).clamp(min=1).to(kernel_BUK.dtype).log()
     word_log_B1 = -word_mask_BK.sum(1, keepdim=True).clamp(min=1).to(kernel_BUK.dtype).log()

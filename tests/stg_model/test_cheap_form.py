@@ -167,6 +167,16 @@ def test_groups_of_videos_give_what_all_at_once_give(changes, monkeypatch):
         assert_close(ours, theirs, f"gradient {number}")
 
 
+def test_words_of_any_length_are_compared_by_their_direction():
+    branch, inputs = branch_of(attention_order="cross_cross"), random_inputs(3, (2, 2, 2, 3, 4))
+    with torch.no_grad():
+        for parameter in branch.word_projection.parameters():
+            parameter.mul_(1e-4)
+    want, _ = scores_and_gradients(branch, inputs, "plain")
+    got, _ = scores_and_gradients(branch, inputs, "cheap")
+    assert_close(got, want, "scores")
+
+
 def test_the_bias_of_keys_has_no_gradient():
     branch, inputs = branch_of(self_attention_scope="clip"), random_inputs(2, (2, 2, 2, 3, 4))
     scores_and_gradients(branch, inputs, "cheap")

@@ -192,6 +192,7 @@ def test_smoothing_averages_the_scores_of_neighbouring_seconds(video):
     plain = score_video(checkpoint_of(), video, [CUT]).similarity_FJ[:, 0]
     smooth = score_video(checkpoint_of("inference.smoothing_s=3"), video, [CUT]).similarity_FJ[:, 0]
     assert smooth[5] == pytest.approx(plain[4:7].mean(), abs=1e-6)
+    assert smooth[0] == pytest.approx(plain[[0, 0, 1]].mean(), abs=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -347,15 +348,17 @@ def test_shares_find_the_patches_that_set_the_frames_score_at_any_scale_of_the_t
         text = model.global_branch.words(heard.sentences_JC)
         wanted = (text @ model.global_branch.frame_projection.weight)[0]  # what raises the score
         maps = {}
-        for scale in (0.01, 1.0, 100.0):
+        for scale, shift in ((0.01, 0), (1.0, 0), (100.0, 0), (1.0, 3.0)):
             patches = torch.randn(1, 49, 4, 64, generator=torch.Generator().manual_seed(0)) * 0.1
             patches[0, 30, 1] += wanted / wanted.abs().max()
-            patches = patches * scale
+            patches = patches * scale + shift
             cells = patches.amax(2)
             tokens = FrameTokens(patches, cells, cells.amax(1))
             heat = heatmaps(model, tokens, heard, checkpoint.settings.inference)[0, 0]
             row, column = divmod(int(heat.argmax()), 14)
             assert (row, column) == (2 * (30 // 7), 2 * (30 % 7) + 1)
-            maps[scale] = heat / scale
-    assert torch.allclose(maps[0.01], maps[1.0], rtol=1e-3)
-    assert torch.allclose(maps[100.0], maps[1.0], rtol=1e-3)
+            maps[scale, shift] = heat / scale
+    plain = maps[1.0, 0]
+    assert torch.allclose(maps[0.01, 0], plain, rtol=1e-3)
+    assert torch.allclose(maps[100.0, 0], plain, rtol=1e-3)
+    assert torch.allclose(maps[1.0, 3.0], plain, rtol=1e-3, atol=1e-5)  # above its average patch

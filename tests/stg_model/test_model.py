@@ -147,6 +147,15 @@ def test_only_the_first_clips_enter_the_local_loss(clips):
     assert not torch.equal(model(clips, 3).global_loss, model(changed, 3).global_loss)
 
 
+def test_what_stands_in_padded_frames_is_no_part_of_the_clip(clips):
+    model = model_of("selection.n_frames=6")  # the last clip has five
+    noisy = replace(clips, inputs_BU=clips.inputs_BU.clone())
+    noisy.inputs_BU[3, 5:] = 30
+    want, got = model(clips, 4), model(noisy, 4)
+    assert torch.equal(got.global_loss, want.global_loss)
+    assert torch.equal(got.local_loss, want.local_loss)
+
+
 def test_the_global_score_uses_the_selected_frames_or_the_whole_window(clips):
     changed = replace(clips, inputs_BU=clips.inputs_BU.clone())
     changed.inputs_BU[:, 0] += 1  # the first frame is far from the middle

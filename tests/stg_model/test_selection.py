@@ -85,6 +85,15 @@ def test_global_local_and_word_max_rank_by_their_cosines():
     )
 
 
+def test_a_padded_word_is_never_the_best_one_even_where_all_others_are_unlike_the_frames():
+    frames = torch.tensor([[[-1.0, -0.1], [-0.1, -1.0], [-1.0, -1.0]]])
+    words = torch.tensor([[[1.0, 0.0], [0.5, 1.0], [0.0, 0.0]]])
+    mask = torch.tensor([[True, True, False]])
+    found = scores("word_max", frames, words, word_mask=mask)
+    assert (found < 0).all()
+    assert torch.equal(found, scores("word_max", frames, words[:, :2]))
+
+
 def test_random_scores_are_those_of_the_generator():
     frames, words = torch.zeros(2, 5, 2), torch.zeros(2, 3, 2)
     assert torch.equal(scores("random", frames, words), scores("random", frames, words))

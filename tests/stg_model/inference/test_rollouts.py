@@ -80,11 +80,12 @@ def test_padding_changes_nothing(second_residual):
 
     mask = torch.tensor([True, True, False])
     parts = padded(3, 3, SECOND), padded(3, 3, SELF), padded(3, 3, FIRST)
-    parts[1][2] = 7.0  # what stands in a padded row means nothing
+    parts[0][2] = parts[1][2] = 7.0  # what stands in a padded row means nothing
     found = residual_rollout(*parts, mask, mask, second_residual=second_residual)
     plain = residual_rollout(SECOND, SELF, FIRST, BOTH, BOTH, second_residual=second_residual)
     assert torch.allclose(found[:2], plain)
     assert found[2] == 0
+    assert rollout(*parts, mask).tolist() == [*rollout(SECOND, SELF, FIRST, BOTH).tolist(), 0]
 
 
 @pytest.mark.parametrize("residual", ["true", "false"])

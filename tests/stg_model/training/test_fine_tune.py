@@ -187,6 +187,7 @@ def test_a_tuned_checkpoint_names_its_release_and_its_learned_threshold(world):
     assert release["n_not_visible_frames"] > 0
     assert again.trained_on["started_from"] == world.before.digest
     assert again.trained_on["thresholds"]["background_threshold"].startswith("clicks of clicked")
+    assert "sinkhorn_iterations" in lines_of(world.folder)[0]  # trained projections may choose
     tau = lines_of(world.folder)[-1]["tau"]
     assert again.settings.inference.background_threshold == pytest.approx(tau, abs=0.02)
     said = system_of(again).supervision
@@ -282,18 +283,26 @@ def test_processes_share_the_clicks_and_their_losses_add_up(world, monkeypatch):
     texts = {one.clip.clip_id: encoder.texts([one.description, *one.pool]) for one in found}
     settings = world.settings.fine_tuning
     monkeypatch.setattr(Processes, "together", lambda _, rows: rows)
+    of_whole = []
 
     def losses(processes):
         narration = SimpleNamespace(marks=lambda *_: Marks({}), processes=processes)
         clicks = ClickedClips(found, inputs, settings, 0, processes)
         lessons = tuning.Lessons(narration, clicks, texts, settings, teaches_threshold=True)
         tuned_model = tuning.TunedModel(model, 0.1)
-        return lessons.marks(tuned_model, (None, clicks.batch(3)), 3).losses
+        windows = clicks.batch(3)
+        if processes == Processes():
+            of_whole.extend((w.frames, lessons._sums(tuned_model, w)[0].item()) for w in windows)
+        return lessons.marks(tuned_model, (None, windows), 3).losses
 
     whole, *shares = (losses(p) for p in (Processes(), Processes(0, 2), Processes(1, 2)))
     for name, value in whole.items():
         assert sum(share[name] for share in shares).item() == pytest.approx(value.item(), rel=1e-5)
     assert set(whole) == {"loss_clicks", "loss_threshold"}
+    clicked = [frame.visible > 0 for frames, _ in of_whole for frame in frames]
+    assert 0 < sum(clicked) < len(clicked)
+    mean = sum(divergence for _, divergence in of_whole) / sum(clicked)
+    assert whole["loss_clicks"].item() == pytest.approx(mean)
 
 
 def test_a_cut_run_goes_on_and_ends_as_if_it_had_not_been_cut(world, monkeypatch):

@@ -68,9 +68,10 @@ def test_the_same_run_twice_gives_the_same_weights(small, tmp_path):
     assert torch.equal(weights_of(first), weights_of(second))
 
 
-def test_another_seed_gives_other_weights(small, tmp_path):
+@pytest.mark.parametrize("change", [{"seed": 1}, {"weight_decay": 0.0}])
+def test_another_seed_or_decay_gives_other_weights(small, tmp_path, change):
     videos, encoder, settings = small
-    other = replace(settings, training=replace(settings.training, seed=1))
+    other = replace(settings, training=replace(settings.training, **change))
     first, second = train(tmp_path / "a", *small), train(tmp_path / "b", videos, encoder, other)
     assert not torch.allclose(weights_of(first), weights_of(second))
 
