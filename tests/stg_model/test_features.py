@@ -24,7 +24,7 @@ def write_video(path, n_seconds=3.0, fps=8):
         stream.width, stream.height, stream.pix_fmt = 112, 56, "yuv420p"
         for number in range(round(n_seconds * fps)):
             image = np.zeros((56, 112, 3), np.uint8)
-            image[:, :56] = 10 + 3 * number
+            image[:, :56] = (10 + 3 * number) % 256
             for packet in stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")):
                 container.mux(packet)
         for packet in stream.encode():
