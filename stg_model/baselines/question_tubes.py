@@ -92,8 +92,9 @@ def _content(path: Path) -> Any:
         with torch.serialization.safe_globals(NUMPY_SCALARS):
             return torch.load(path, weights_only=True)
     except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
+        what = " ".join(str(error).split()).partition(". ")[0]
         raise InputError(
-            f"{path}: cannot be read as a torch file of plain values ({error!s:.120}); "
+            f"{path}: cannot be read as a torch file of plain values ({what}); "
             "write predictions and video_predictions as JSON"
         ) from error
 

@@ -18,6 +18,7 @@ from torch import nn
 
 from dataset_builder.errors import InputError
 from dataset_builder.predictions import System
+from stg_model.config import names_changed
 from stg_model.features.encoder import Encoder
 from stg_model.features.s3d import S3dEncoder
 from stg_model.inference.grounding import values_used
@@ -25,6 +26,7 @@ from stg_model.settings import Settings
 from stg_model.training.checkpoint import Checkpoint, build_model
 
 NAMES = {"clip": "CLIP", "s3d": "MIL-NCE S3D"}
+ALWAYS: Mapping[str, Any] = {"heatmap_from": "global_patches", "similarity_from": "global"}
 NOTHING_TRAINED: Mapping[str, Any] = {"n_videos": 0, "n_sentences": 0, "transcripts_sha256": ""}
 
 
@@ -40,7 +42,7 @@ def zero_shot(encoder: Encoder, settings: Settings) -> Checkpoint:
     """
     if encoder.backbone not in NAMES:
         raise InputError(f"backbone {encoder.backbone} knows nothing untrained; use clip or s3d")
-    inference = replace(settings.inference, heatmap_from="global_patches", similarity_from="global")
+    inference = replace(settings.inference, **ALWAYS)
     settings = replace(settings, inference=inference)
     model = build_model(settings, encoder)
     frames, words = _projections(encoder)
@@ -57,6 +59,10 @@ def zero_shot_system(checkpoint: Checkpoint) -> System:
         f"{name.replace('_', ' ')}: {'default' if getattr(inference, name) is None else 'set'}"
         for name in values_used(inference)
     ]
+    values = checkpoint.settings.to_json()
+    for section, key in (name.split(".") for name in names_changed(checkpoint.settings)):
+        if key not in ALWAYS:
+            given.append(f"read with {key}={values[section][key]}")
     return System(
         name=f"{NAMES[encoder.backbone]}, zero-shot",
         backbone=encoder.title,

@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from click.core import ParameterSource
 
 from dataset_builder.errors import InputError
 from stg_model.commands.options import FEATURES, PATH, backbone_options, refuse_existing
+from stg_model.errors import SettingsError
 
 if TYPE_CHECKING:
     from dataset_builder.predictions import Predictions, System
@@ -104,6 +106,12 @@ def _zero_shot(backbone: str) -> Callable[[Asked], tuple[Checkpoint, System]]:
         from stg_model.config import load_settings
         from stg_model.features.encoders import encoder_for
 
+        for change in asked.changes:
+            if not change.strip().startswith(("inference.", "features.")):
+                raise SettingsError(
+                    f"--set {change!r}: of an untrained backbone only [inference] and [features] "
+                    "are read"
+                )
         settings = load_settings(None, (f"features.backbone={backbone}", *asked.changes))
         found = zero_shot(encoder_for(settings, asked.paths), settings)
         return found, zero_shot_system(found)
@@ -138,6 +146,25 @@ MODELS: Mapping[str, Callable[[Asked], tuple[Checkpoint, System]]] = {
     "clip-trained": _trained("trained_projections"),
     "comma": _trained("comma"),
 }
+
+_OF_MODELS = (
+    *("videos", "features", "pool", "heatmaps", "changes"),
+    *("weights", "vocabulary", "text_weights"),
+)
+TAKES: Mapping[str, tuple[str, ...]] = {
+    "centre": (),
+    "fixed": (),
+    "random": ("seed", "pool"),
+    "motion": ("videos",),
+    "mining-mlp": ("frame_features", "train_features", "transcripts", "rate", "seed"),
+    "clip": _OF_MODELS,
+    "mil-nce": _OF_MODELS,
+    "clip-trained": ("checkpoint", *_OF_MODELS),
+    "comma": ("checkpoint", *_OF_MODELS),
+}
+"""Parameters that only some baselines take."""
+FIXED = ("inference.heatmap_from", "inference.similarity_from")
+"""What makes a model this baseline and no other."""
 
 
 @click.command()
@@ -180,19 +207,35 @@ def baseline(*, name: str, release: Path, output: Path, force: bool, **given: ob
     from dataset_builder.predictions import write_predictions
     from dataset_builder.release import read_release
 
+    _refuse_others_options(name)
     refuse_existing(output, force=force)
     asked = Asked(release=read_release(release), output=output, **given)  # type: ignore[arg-type]
     if name in MODELS:
+        for change in asked.changes:
+            if change.partition("=")[0].strip() in FIXED:
+                raise SettingsError(f"--set {change!r}: baseline {name} is read in its own way")
         _ground(asked, *MODELS[name](asked), force=force)
         return
-    if (asked.pool == "all" and name != "random") or asked.heatmaps:
-        raise click.UsageError(f"{name} has neither --heatmaps nor --pool all")
     said = SYSTEMS[name](asked)
     records = said.seconds.values(), said.points.values(), said.tubes
     # `evaluate` keeps the bare names for the baselines that it makes by itself.
     write_predictions(output, replace(said.system, name=f"baseline: {said.system.name}"), *records)
     counts = zip(records, ("seconds", "points", "tubes"), strict=True)
     click.echo(", ".join(f"{len(found)} {what}" for found, what in counts) + f" in {output}")
+
+
+def _refuse_others_options(name: str) -> None:
+    """Refuse options that another baseline takes, but not this one."""
+    context = click.get_current_context()
+    of_some = {parameter for taken in TAKES.values() for parameter in taken}
+    wrong = [
+        parameter.opts[0]
+        for parameter in context.command.params
+        if parameter.name in of_some.difference(TAKES[name])
+        and context.get_parameter_source(str(parameter.name)) is not ParameterSource.DEFAULT
+    ]
+    if wrong:
+        raise click.UsageError(f"baseline {name} does not take {', '.join(wrong)}")
 
 
 def _ground(asked: Asked, checkpoint: Checkpoint, system: System, *, force: bool) -> None:

@@ -66,14 +66,14 @@ def ground(
     if one_video and video and one_video != video:
         raise click.UsageError(f"two videos, {one_video} and {video}; give one")
     film = one_video or video
-    if film and actions and not (videos or release or heatmaps or pool == "all"):
+    if film and actions and not (videos or release or heatmaps or features or pool == "all"):
         model = checkpoint, paths, changes
         _ground_one(model, film, actions, out=out, output=output, draw=draw, force=force)
         return
     if not (videos and release and output) or film or actions or out or draw:
         raise click.UsageError(
             "give VIDEO, --actions and --out (or --output), or --videos, --release and --output; "
-            "--pool and --heatmaps go with --release, --draw with --out"
+            "--pool, --heatmaps and --features go with --release, --draw with --out"
         )
     from dataset_builder.release import read_release
     from stg_model.inference.predicting import ground_release, heatmaps_file

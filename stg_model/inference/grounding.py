@@ -122,13 +122,14 @@ def _similarity(
 
 def warn_of_unheard(checkpoint: Checkpoint, video_id: str, actions: Iterable[Action]) -> None:
     """Warn of actions none of whose words reach the model."""
+    learned = checkpoint.encoder.backbone == "tiny"
+    known = "of the training narration" if learned else "that the backbone knows"
     for action in actions:
         if not checkpoint.encoder.knows(action.description):
             logger.warning(
-                "%s: action %r has no word of the training narration; it is never predicted",
-                video_id,
-                action.description,
-            )
+                "%s: action %r has no word %s; it is never predicted",
+                video_id, action.description, known,
+            )  # fmt: skip
 
 
 def smoothed(similarity_FJ: np.ndarray, seconds: int) -> np.ndarray:

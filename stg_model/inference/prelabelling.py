@@ -14,6 +14,7 @@ from dataset_builder.importers.clip_csv import action_of, clip_of, read_clip_csv
 from dataset_builder.prelabels import Prelabel, write_prelabels
 from stg_model.features.store import VideoFeatures, extract_features
 from stg_model.inference.grounding import point_predictions, score_video
+from stg_model.inference.predicting import warn_of_known_videos
 from stg_model.training.checkpoint import Checkpoint
 
 logger = logging.getLogger(__name__)
@@ -47,10 +48,13 @@ def prelabel(
     wanted = {video_id: files[video_id] for video_id in sorted({clip.video_id for clip in clips})}
     extracted = extract_features(wanted, features, checkpoint.encoder)
     items: list[Prelabel] = []
+    source_of: dict[str, str] = {}
     for video in progress(extracted, "prelabel", total=len(wanted)):
+        source_of[video.video_id] = video.source_sha256
         mine = [clip for clip in clips if clip.video_id == video.video_id]
         pool = [actions[action_id] for action_id in sorted({clip.action_id for clip in mine})]
         items += prelabels_of(checkpoint, video, mine, pool)
+    warn_of_known_videos(checkpoint, source_of)
     write_prelabels(output, "stg-model", checkpoint.digest, items)
     return len(items)
 

@@ -315,14 +315,16 @@ def test_ground_chooses_among_all_actions_and_writes_heatmaps(trained, world, tm
     assert run(*command, "--force").exit_code == 0
 
 
-@pytest.mark.parametrize("option", [("--heatmaps",), ("--pool", "all")])
-def test_one_video_has_no_pool_of_a_release_and_no_heatmaps(option, trained, world, tmp_path):
+@pytest.mark.parametrize("option", [("--heatmaps",), ("--pool", "all"), ("--features", "f")])
+def test_one_video_has_no_pool_of_a_release_no_heatmaps_and_no_store(
+    option, trained, world, tmp_path
+):
     result = run(
         *("ground", trained[0], "--video", world / "videos/v2.mp4", "--actions", "cut carrot"),
         *("--output", tmp_path / "p.jsonl", *option),
     )
     assert result.exit_code == 2
-    assert "--pool and --heatmaps go with" in result.stderr
+    assert "--pool, --heatmaps and --features go with" in result.stderr
 
 
 def test_ground_names_the_videos_that_it_misses(trained, world, tmp_path):
@@ -389,7 +391,7 @@ def test_ground_needs_a_release_or_a_video(trained, tmp_path):
     assert "give VIDEO, --actions and --out (or --output), or --videos" in result.stderr
 
 
-def test_prelabel_suggests_a_centre_for_each_frame_of_the_clips(trained, world, tmp_path):
+def test_prelabel_suggests_a_centre_for_each_frame_of_the_clips(trained, world, tmp_path, caplog):
     clips = tmp_path / "clips.csv"
     rows = (world / "clips.csv").read_text()
     clips.write_text(rows + "v9,1,3,cut carrot\nv0,5,4,cut carrot\n")
@@ -397,6 +399,7 @@ def test_prelabel_suggests_a_centre_for_each_frame_of_the_clips(trained, world, 
     command = ("prelabel", trained[0], "--videos", world / "videos", "--clips", clips)
     result = run(*command, "--output", output)
     assert result.exit_code == 0, result.output
+    assert "was trained on 3 of these 4 videos (v0, v1, v2)" in caplog.text
     prelabels = read_prelabels(output)
     n_clips = len(rows.splitlines()) - 1
     assert len(prelabels.items) == 4 * n_clips

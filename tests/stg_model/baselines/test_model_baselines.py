@@ -104,15 +104,20 @@ def test_clip_compares_frames_and_patches_with_the_whole_text(world, clip_paths)
     patches = (tokens[:, 1:] @ texts.T).permute(2, 0, 1)
     assert torch.allclose(scores.heat_JFGG, fine_grid(patches[..., None]), atol=1e-5)
     assert scores.heat_JFGG.shape[-1] == 3  # patches of the small network's side
-    assert zero_shot_system(checkpoint).name == "CLIP, zero-shot"
+    system = zero_shot_system(checkpoint)
+    assert (system.name, "read with" in system.supervision) == ("CLIP, zero-shot", False)
+    changes = ("inference.background_threshold=0.9", "features.prompt=a {}")
+    said = zero_shot_system(zero_shot_on("clip", clip_paths, *changes)).supervision
+    assert said.endswith("; read with prompt=a {}; read with background_threshold=0.9")
 
 
-def test_mil_nce_maps_both_sides_by_its_own_heads(world, s3d_paths):
+def test_mil_nce_maps_both_sides_by_its_own_heads(world, s3d_paths, caplog):
     checkpoint = zero_shot_on("s3d", s3d_paths, "features.clip_fps=4.0")
     encoder = checkpoint.encoder
     features = read_features(world[0] / "videos/v1.mp4", "v1", encoder)
     pool = (Action("cut-egg", "cut the egg"), ACTIONS[1])
-    scores = score_video(checkpoint, features, pool)
+    scores = score_video(checkpoint, features, (*pool, Action("bake", "bake")))
+    assert "'bake' has no word that the backbone knows; it is never predicted" in caplog.text
     published = encoder.weights.model
     with torch.no_grad():
         video = published.fc(torch.from_numpy(features.values).float())
@@ -278,8 +283,12 @@ def test_a_baseline_is_trained_on_a_frozen_backbone_and_scored(
         (("clip",), "needs --weights"),
         (("comma",), "needs --checkpoint"),
         (("mining-mlp",), "needs --transcripts"),
-        (("centre", "--pool", "all"), "neither --heatmaps nor --pool"),
-        (("fixed", "--heatmaps"), "neither --heatmaps nor --pool"),
+        (("centre", "--pool", "all"), "centre does not take --pool"),
+        (("fixed", "--heatmaps", "--set", "x"), "does not take --heatmaps, --set"),
+        (("centre", "--checkpoint", "no", "--weights", "no"), "take --checkpoint, --weights"),
+        (("clip", "--seed", "3"), "clip does not take --seed"),
+        (("clip", "--set", "network.dim=5"), "only [inference] and [features] are read"),
+        (("comma", "--set", "inference.heatmap_from=product"), "comma is read in its own way"),
     ],
 )
 def test_what_a_baseline_lacks_is_said(world, tmp_path, arguments, message):

@@ -87,7 +87,7 @@ def test_a_gap_joins_segments_and_is_said(places, tmp_path):
         (("v1.mp4", "--actions", PHRASES), "give --out"),
         (("v1.mp4", "--actions", PHRASES, "--output", "p.jsonl", "--draw"), "--draw goes with"),
         (("v1.mp4", "--video", "v2.mp4", "--actions", PHRASES, "--out", "o"), "two videos"),
-        (("v1.mp4", "--actions", PHRASES, "--out", "o", "--pool", "all"), "--pool and"),
+        (("v1.mp4", "--actions", PHRASES, "--out", "o", "--pool", "all"), "--pool, --heatmaps and"),
         (("v1.mp4", "--actions", PHRASES, "--out", "o", "--set", "network.dim=2"), "only [infer"),
         (("none.mp4", "--actions", PHRASES, "--out", "o"), "none.mp4: is no file"),
     ],

@@ -12,6 +12,7 @@ from dataset_builder.errors import InputError
 from dataset_builder.geometry import Point
 from dataset_builder.release import Consensus, Release
 from dataset_builder.snapshot import AnswerRow
+from dataset_builder.tables import sha256_bytes
 from stg_model.config import load_settings
 from stg_model.errors import SettingsError
 from stg_model.features.encoders import encoder_for
@@ -91,6 +92,7 @@ def base(planted, tmp_path_factory):
     encoder = encoder_for(settings).listen(s.text for v in narrated for s in v.sentences)
     model = train(folder / "before", narrated, encoder, settings)
     trained_on = {"n_videos": 20, "n_sentences": 80, "transcripts_sha256": "0" * 64}
+    trained_on["videos_sha256"] = [sha256_bytes(b"seen before")]
     thresholds = {"background_threshold": "default", "mask_threshold": "default"}
     before = Checkpoint(model, settings, encoder, {**trained_on, "thresholds": thresholds})
     before = finish(folder / "before", before, 40)
@@ -343,6 +345,13 @@ def test_what_does_not_fit_the_release_or_the_checkpoint_is_refused(world):
     for path in world.videos.glob("r*"):
         path.unlink()
     with pytest.raises(InputError, match="none of the 4 videos to learn from has a file"):
+        tuned(world)
+
+
+def test_a_validation_video_that_the_checkpoint_was_trained_on_is_refused(world, tmp_path):
+    (tmp_path / "other.mp4").write_bytes(b"seen before")
+    world.sources = replace(world.sources, apart={"other": tmp_path / "other.mp4"})
+    with pytest.raises(InputError, match=r"1 of 1 validation videos are learned from \(other\)"):
         tuned(world)
 
 
