@@ -3,8 +3,7 @@
 Every batch is a function of the seed and the step's number alone, so a run that was cut goes on
 exactly as it would have, and several processes agree on a batch without a word.
 
-A video gives one clip to a batch at most, so that the sentences of the others are true negatives
-(and `mms_loss` masks clips of one video should a batch hold two).
+A video gives one clip to a batch at most, so that the sentences of the others are true negatives.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import numpy as np
@@ -43,6 +42,28 @@ class NarratedVideo:
     sentences: tuple[Sentence, ...]
 
 
+def without_late(videos: Iterable[NarratedVideo]) -> tuple[list[NarratedVideo], list[str]]:
+    """Leave out sentences that begin after their video's end: nobody saw what they tell of.
+
+    Returns:
+        The videos that keep a sentence, and a line for each video that lost some.
+    """
+    kept, lines = [], []
+    for video in videos:
+        n_seconds = len(video.inputs_F)
+        late = [one for one in video.sentences if one.start_s >= n_seconds]
+        if late:
+            lines.append(
+                f"{video.video_id}: {len(late)} of {len(video.sentences)} sentences begin after "
+                f"the video's end at {n_seconds} s and are left out, the first at "
+                f"{min(one.start_s for one in late):.1f} s; is it the whole video?"
+            )
+        inside = tuple(one for one in video.sentences if one.start_s < n_seconds)
+        if inside:
+            kept.append(replace(video, sentences=inside))
+    return kept, lines
+
+
 class NarratedClips:
     """Draws batches, whole ones or a process's share of their videos."""
 
@@ -63,11 +84,6 @@ class NarratedClips:
         self.encoder = encoder
         self.n_clips = processes.shared(min(settings.batch, len(self.videos)), "training.batch")
         self.own = processes.own
-
-    @property
-    def n_sentences(self) -> int:
-        """Sentences that can be drawn."""
-        return sum(len(video.sentences) for video in self.videos)
 
     def batch(self, step: int) -> tuple[Clips, list[str]]:
         """Return the batch of a step and a name for each of its clips, for messages.
@@ -116,11 +132,6 @@ def first_second(
     length_s = max(sentence.end_s - sentence.start_s, settings.min_time_s)
     start_s = sentence.middle_s - length_s / 2 + share * max(0.0, length_s - settings.window_s)
     return min(max(int(start_s), 1 - settings.window_s), n_seconds - 1)
-
-
-def window(inputs_F: Inputs, middle_s: float, n_seconds: int) -> tuple[Tensor, Tensor]:
-    """Cut a window centred on a time; see `cut`."""
-    return cut(inputs_F, _centred(middle_s, len(inputs_F), n_seconds), n_seconds)
 
 
 def cut(inputs_F: Inputs, first: int, n_seconds: int) -> tuple[Tensor, Tensor]:

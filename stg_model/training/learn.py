@@ -31,7 +31,7 @@ from stg_model.training.checkpoint import (
     Checkpoint,
     save_checkpoint,
 )
-from stg_model.training.dataset import NarratedVideo
+from stg_model.training.dataset import NarratedVideo, without_late
 from stg_model.training.inputs import Memory
 from stg_model.training.model_card import CARD_NAME, model_card
 from stg_model.training.narrations import Sentence
@@ -96,7 +96,8 @@ def learn(
 
     Args:
         folder: receives the run's metrics, its state while it is unfinished, and refused.txt with
-            a line for each row of the transcripts that could not be read.
+            a line for each row of the transcripts that could not be read, and for each video that
+            ends before its narration does.
         videos: see `Sources`.
         transcripts: see `Sources`.
         settings: all settings.
@@ -184,6 +185,9 @@ def narrated_videos(
             for video in progress(extracted, "features", total=len(files))
         ]
     logger.info("%d of %d videos are held in memory", memory.n_held, len(narrated))
+    narrated, late = without_late(narrated)
+    if late and processes.leads:
+        report_late(late, found, folder / REFUSED_NAME)
     return narrated
 
 
@@ -239,6 +243,14 @@ def report_problems(found: Transcripts, path: Path) -> None:
         logger.warning("%s", problem)
     _write_lines(path, found.problems)
     logger.warning("%d rows of the narration were refused: %s", len(found.problems), path)
+
+
+def report_late(late: Sequence[str], found: Transcripts, path: Path) -> None:
+    """Log whose sentences begin after the video, and add them to the file of refused rows."""
+    for line in late[:N_REFUSED_SHOWN]:
+        logger.warning("%s", line)
+    _write_lines(path, (*found.problems, *late))
+    logger.warning("%d videos end before their narration: %s", len(late), path)
 
 
 def threshold_sources(settings: InferenceSettings) -> dict[str, str]:

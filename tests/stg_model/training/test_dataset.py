@@ -19,7 +19,7 @@ from stg_model.training.dataset import (
     cut,
     first_second,
     made_ahead,
-    window,
+    without_late,
 )
 from stg_model.training.inputs import Memory, StoredInputs
 from stg_model.training.narrations import Sentence
@@ -58,16 +58,38 @@ def test_a_batch_holds_each_video_at_most_once_and_depends_on_the_step_alone(sma
     )
 
 
-def test_a_window_is_centred_and_padded_where_the_video_ends():
+@pytest.mark.parametrize(
+    ("middle_s", "seconds", "real"),
+    [
+        (5.7, [4, 5, 6, 7], [True] * 4),  # seconds 3..6, 5 in the upper middle
+        (0.5, [0, 0, 1, 2], [False, False, True, True]),
+        (99.0, [8, 9, 10, 0], [True, True, True, False]),
+    ],
+)
+def test_a_window_is_centred_and_padded_where_the_video_ends(middle_s, seconds, real):
     inputs = torch.arange(1.0, 11).reshape(10, 1, 1, 1)
-    cut, mask = window(inputs, 5.7, 4)
-    assert cut.flatten().tolist() == [4, 5, 6, 7]  # seconds 3..6, 5 in the upper middle
-    cut, mask = window(inputs, 0.5, 4)
-    assert cut.flatten().tolist() == [0, 0, 1, 2]
-    assert mask.tolist() == [False, False, True, True]
-    cut, mask = window(inputs, 99.0, 4)
-    assert cut.flatten().tolist() == [8, 9, 10, 0]
-    assert mask.tolist() == [True, True, True, False]
+    settings = replace(Settings().training, window_s=4)
+    first = first_second(Sentence(middle_s, middle_s, "stir"), 10, settings)
+    found, mask = cut(inputs, first, 4)
+    assert found.flatten().tolist() == seconds
+    assert mask.tolist() == real
+
+
+def test_sentences_that_begin_after_the_video_are_left_out_and_told():
+    spoken = [Sentence(start, start + 2, "stir") for start in (0, 9.9, 10, 60)]
+    videos = [
+        NarratedVideo(name, "0", torch.zeros(10, 1), tuple(told))
+        for name, told in (("whole", spoken[:2]), ("short", spoken), ("gone", spoken[2:]))
+    ]
+    kept, lines = without_late(videos)
+    assert [(v.video_id, v.sentences) for v in kept] == [
+        ("whole", tuple(spoken[:2])),
+        ("short", tuple(spoken[:2])),
+    ]
+    assert [line.split(" and are")[0] for line in lines] == [
+        f"{name} sentences begin after the video's end at 10 s"
+        for name in ("short: 2 of 4", "gone: 2 of 2")
+    ]
 
 
 def test_long_sentences_are_cut():

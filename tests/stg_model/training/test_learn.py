@@ -127,3 +127,16 @@ def test_a_trained_checkpoint_says_what_it_was_trained_on(tmp_path, sources):
     assert found.trained_on["video_list_sha256"]
     assert found.trained_on["processes"] == 1
     assert (tmp_path / "out" / REFUSED_NAME).read_text().count("video 'bad'") == 1
+
+
+def test_sentences_after_a_videos_end_are_named_in_the_file_of_refused_rows(
+    tmp_path, sources, caplog
+):
+    told = json.loads(sources.transcripts.read_text())
+    told["v1"] = {"start": [1, 900], "end": [2, 902], "text": ["stir", "cut"]}
+    sources.transcripts.write_text(json.dumps(told))
+    assert len(ids(tmp_path, sources)) == 5
+    bad, late = (tmp_path / REFUSED_NAME).read_text().splitlines()
+    assert "bad" in bad
+    assert late.startswith("v1: 1 of 2 sentences begin after the video's end at 30 s")
+    assert late in caplog.text
