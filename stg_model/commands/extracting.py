@@ -57,15 +57,16 @@ def extract_features(
     from dataset_builder.frames import find_videos
     from stg_model.config import load_settings
     from stg_model.features.estimate import estimated
-    from stg_model.features.store import stored_file
+    from stg_model.features.store import is_of, stored_file
 
     workers = Workers(processes, scheduler)
     settings = load_settings(config, changes)
     if scheduler:
         videos, out, paths = videos.absolute(), out.absolute(), paths.absolute()
     todo = sorted(find_videos(videos).items())[shard]
-    missing = {name: path for name, path in todo if not stored_file(out, name).exists()}
-    estimate = estimated(missing, _encoder(settings, paths, processes)) if missing else None
+    encoder = _encoder(settings, paths, processes)
+    to_make = {name: path for name, path in todo if not is_of(stored_file(out, name), encoder)}
+    estimate = estimated(to_make, encoder) if to_make else None
     if estimate:
         echo(estimate.text(processes), err=True)
     work = functools.partial(_extract, settings=settings, paths=paths, out=out, processes=processes)

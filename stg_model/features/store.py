@@ -138,16 +138,24 @@ def save_features(file: Path, features: VideoFeatures, encoder: Encoder) -> None
         safetensors.numpy.save_file({"values": features.values}, temporary, metadata=header)
 
 
+def is_of(file: Path, encoder: Encoder) -> bool:
+    """Say by its header whether a stored file is of this encoder; of which source is not looked at.
+
+    That would take reading the source.
+    """
+    try:
+        with safetensors.safe_open(file, framework="numpy") as stored:
+            return _wanted(encoder).items() <= (stored.metadata() or {}).items()
+    except (OSError, safetensors.SafetensorError):
+        return False
+
+
 def load_features(file: Path, encoder: Encoder, source_sha256: str) -> VideoFeatures | None:
     """Return a stored video; None when it is missing, damaged, or of another encoder or source."""
     try:
         with safetensors.safe_open(file, framework="numpy") as stored:
             header = stored.metadata() or {}
-            wanted = {
-                "format_version": FORMAT_VERSION,
-                "source_sha256": source_sha256,
-                "encoder_digest": encoder.digest,
-            }
+            wanted = {**_wanted(encoder), "source_sha256": source_sha256}
             if wanted.items() <= header.items():
                 values = stored.get_tensor("values")
                 n_past = int(header["n_past"])
@@ -157,3 +165,7 @@ def load_features(file: Path, encoder: Encoder, source_sha256: str) -> VideoFeat
     except (OSError, safetensors.SafetensorError) as error:
         logger.warning("%s: cannot be read (%s); making it again", file, error)
     return None
+
+
+def _wanted(encoder: Encoder) -> dict[str, str]:
+    return {"format_version": FORMAT_VERSION, "encoder_digest": encoder.digest}

@@ -22,9 +22,8 @@ from dataset_builder import frames
 from dataset_builder.console import progress
 from dataset_builder.domain import Action
 from dataset_builder.predictions import PointPrediction, SecondPrediction
-from dataset_builder.video_readers import OUTSIDE_TOLERANCE_S
 from stg_model.features.encoder import Encoder
-from stg_model.features.store import VideoFeatures
+from stg_model.features.store import VideoFeatures, whole_seconds
 from stg_model.inference.grounding import (
     VideoScores,
     heat_at,
@@ -69,7 +68,7 @@ def ground_streamed(
     """Say what happens when and where in one video, as if it had been scored whole.
 
     Raises:
-        VideoError: the video cannot be read.
+        VideoError: the video cannot be read, or is cut off.
     """
     inference = checkpoint.settings.inference
     warn_of_unheard(checkpoint, video_id, actions)
@@ -125,16 +124,6 @@ def _placed(
         yield Grounded([], points, heat)
 
 
-def whole_seconds(duration_s: float) -> tuple[int, int]:
-    """Return how many seconds begin before a video's end, and how many shortly after it.
-
-    >>> whole_seconds(9.7), whole_seconds(9.2)
-    ((10, 1), (10, 0))
-    """
-    n_seconds = max(1, math.ceil(duration_s - 1e-6))
-    return n_seconds, max(0, math.floor(duration_s + OUTSIDE_TOLERANCE_S) + 1 - n_seconds)
-
-
 class _StoredBlocks:
     """Features in a file, in blocks of one length."""
 
@@ -152,9 +141,9 @@ class _StoredBlocks:
         """Read a video into the file; returns how many of its seconds begin after its end.
 
         Raises:
-            VideoError: the video cannot be read.
+            VideoError: the video cannot be read, or is cut off.
         """
-        probe = frames.probe_video(path)
+        probe = frames.probe_video(path, whole=True)
         n_seconds, self._n_past = whole_seconds(probe.duration_s)
         self._n, self._n_block = n_seconds + self._n_past, n_block
         (one,) = encoder.read(path, np.arange(1), probe.duration_s)

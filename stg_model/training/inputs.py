@@ -13,7 +13,7 @@ from torch import Tensor
 
 from stg_model.errors import TrainingError
 from stg_model.features.encoder import Encoder
-from stg_model.features.store import VideoFeatures
+from stg_model.features.store import VideoFeatures, stored_file
 
 MB = 1_000_000
 
@@ -59,9 +59,8 @@ class Memory:
 
     def inputs(self, video: VideoFeatures) -> Inputs:
         """Return a video's inputs, its seconds before the end of the video."""
-        stored = StoredInputs(
-            self.store / f"{video.video_id}.safetensors", video.n_seconds, self.encoder
-        )
+        file = stored_file(self.store, video.video_id)
+        stored = StoredInputs(file, video.n_seconds, self.encoder)
         if self.left_bytes <= 0:
             return stored
         ready = self.encoder.inputs(video.values[: video.n_seconds])

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from dataset_builder.domain import Action
+from dataset_builder.errors import VideoError
 from stg_model.features.store import read_features
 from stg_model.inference import streaming
 from stg_model.inference.grounding import (
@@ -75,6 +76,13 @@ def test_of_a_pool_without_a_known_word_every_second_is_background(checkpoint_of
     found = ground_streamed(checkpoint_of(), video, "v1", (UNHEARD,), with_heat=True)
     assert {s.action_id for s in found.seconds} == {None}
     assert (len(found.seconds), found.points, found.heat) == (22, [], None)
+
+
+def test_a_video_that_lost_its_end_is_refused(checkpoint_of, film, tmp_path):
+    path = film(tmp_path / "v1.mkv", 8)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    with pytest.raises(VideoError, match=r"v1\.mkv: is cut off at \d\.\d+ s of 8\.00 s"):
+        ground_streamed(checkpoint_of(), path, "v1", ACTIONS)
 
 
 @pytest.mark.parametrize("codec", ["libx264", "libvpx-vp9"])
