@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from stg_model.errors import SettingsError
+from stg_model.limits import refuse_larger_than_whole
 from stg_model.settings import FROZEN, FROZEN_BACKBONES, Settings
 
 Record = TypeVar("Record")
@@ -30,7 +31,7 @@ def load_settings(path: Path | None = None, overrides: Sequence[str] = ()) -> Se
     named = [part["features.backbone"] for part, _ in parts if "features.backbone" in part]
     if named and named[-1] in FROZEN_BACKBONES:
         parts = [(FROZEN, ""), *parts]
-    return _changed(Settings(), parts)
+    return _given(Settings(), parts)
 
 
 def load(defaults: Record, path: Path | None = None, overrides: Sequence[str] = ()) -> Record:
@@ -40,7 +41,7 @@ def load(defaults: Record, path: Path | None = None, overrides: Sequence[str] = 
         SettingsError: the file is no TOML, a setting does not exist (the nearest is named), or a
             value has the wrong type or is impossible.
     """
-    return _changed(defaults, _parts(defaults, path, overrides))
+    return _given(defaults, _parts(defaults, path, overrides))
 
 
 def settings_from_json(value: Mapping[str, Any], where: str) -> Settings:
@@ -117,6 +118,14 @@ def _flat(settings: Any, content: Mapping[str, Any], where: str) -> Mapping[str,
             raise SettingsError(f"{where}: {section!r} must be a section, as in [training]")
         flat |= {f"{section}.{key}": value for key, value in values.items()}
     return flat
+
+
+def _given(settings: Record, parts: Sequence[Part]) -> Record:
+    """Return a record changed by what a user gave."""
+    result = _changed(settings, parts)
+    if isinstance(result, Settings):
+        refuse_larger_than_whole(result, {name for changes, _ in parts for name in changes})
+    return result
 
 
 def _changed(settings: Record, parts: Iterable[Part]) -> Record:

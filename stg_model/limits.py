@@ -7,7 +7,7 @@ there is: then the command says so.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from stg_model.errors import SettingsError
@@ -121,9 +121,21 @@ def refuse_impossible(settings: Settings) -> None:
     Raises:
         SettingsError: there is one; the setting, its limit and the value are named.
     """
-    for name, holds, must in (*_ranges(settings), *_relations(settings)):
-        if not holds:
-            raise SettingsError(f"{name} must be {must}, got {_value(settings, name)!r}")
+    _require(settings, (*_ranges(settings), *_relations(settings)))
+
+
+def refuse_larger_than_whole(settings: Settings, names: Collection[str]) -> None:
+    """Refuse a part above its whole where one of both is among the settings just given.
+
+    Nothing breaks by it, the part is silently smaller. So checkpoints that have it can be read.
+
+    Raises:
+        SettingsError: see `refuse_impossible`.
+    """
+    for part, whole, why in NO_MORE_THAN:
+        most = _value(settings, whole)
+        holds = _value(settings, part) <= most or not {part, whole}.intersection(names)
+        _require(settings, [(part, holds, f"at most {whole}, {most} ({why})")])
 
 
 Check = tuple[str, bool, str]
@@ -155,9 +167,6 @@ def _ranges(settings: Settings) -> Iterator[Check]:
 
 
 def _relations(settings: Settings) -> Iterator[Check]:
-    for part, whole, why in NO_MORE_THAN:
-        most = _value(settings, whole)
-        yield part, _value(settings, part) <= most, f"at most {whole}, {most} ({why})"
     network = settings.network
     for name, divisor in (
         ("features.frame_px", network.cell_px),
@@ -170,6 +179,12 @@ def _relations(settings: Settings) -> Iterator[Check]:
     prompt = settings.features.prompt
     yield "features.prompt", prompt.count("{}") == 1, "a text that holds {} once"
     yield "inference.smoothing_s", settings.inference.smoothing_s % 2 == 1, "odd"
+
+
+def _require(settings: Settings, checks: Iterable[Check]) -> None:
+    for name, holds, must in checks:
+        if not holds:
+            raise SettingsError(f"{name} must be {must}, got {_value(settings, name)!r}")
 
 
 def _value(settings: Settings, name: str) -> Any:

@@ -227,7 +227,7 @@ def load_progress(
         step, found = int(state["step"]), state["run"]
         weights, optimised = state["model"], state["optimiser"]
     except _UNREADABLE as error:
-        what = " ".join(str(error).split())[:200]
+        what = " ".join(str(error).split()).partition(". ")[0][:200]
         raise CheckpointError(f"{path}: cannot be read ({what}); {afresh}") from error
     if found != run:
         raise CheckpointError(
@@ -238,6 +238,6 @@ def load_progress(
         model.load_state_dict(weights, strict=True)
         optimiser.load_state_dict(optimised)
     except _UNREADABLE as error:
-        what = " ".join(str(error).split())[:200]
+        what = " ".join(str(error).split()).partition(". ")[0][:200]
         raise CheckpointError(f"{path}: does not fit the model ({what}); {afresh}") from error
     return step

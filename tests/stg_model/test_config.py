@@ -1,6 +1,6 @@
 import pytest
 
-from stg_model.config import load_settings, settings_from_json
+from stg_model.config import load, load_settings, settings_from_json
 from stg_model.errors import SettingsError
 from stg_model.settings import Settings
 
@@ -33,6 +33,12 @@ def test_what_must_fit_together_is_looked_at_when_file_and_texts_are_read(tmp_pa
     assert load_settings(path, ["training.local_batch=8"]).training.local_batch == 8
     whole = load_settings(None, ["features.backbone=clip", "training.local_batch=64"])
     assert whole.training.local_batch == whole.training.batch == 64
+    stored = Settings().to_json()
+    stored["training"]["batch"] = 6  # of a checkpoint; nothing broke by it
+    old = settings_from_json(stored, "config.json")
+    assert load(old, None, ["inference.window_s=8"]).training.local_batch == 10
+    with pytest.raises(SettingsError, match=r"must be at most training\.batch, 7 "):
+        load(old, None, ["training.batch=7"])
 
 
 def test_an_unknown_key_is_refused_and_the_nearest_is_named():
