@@ -193,6 +193,8 @@ def _config_of(
     return CLIPConfig(
         projection_dim=common_dim,
         text_config={
+            "bos_token_id": vocabulary - 2,
+            "eos_token_id": vocabulary - 1,
             "hidden_size": text_dim,
             "intermediate_size": widths["text_model"],
             "max_position_embeddings": context,

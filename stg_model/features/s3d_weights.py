@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import pickle
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,7 @@ from stg_model.features.weight_files import (
     BAD_CONTENT,
     check_shapes,
     digest_of_tensors,
+    is_plain,
     read_content,
     read_tensors,
     refuse,
@@ -110,6 +112,9 @@ def read_dictionary(path: Path) -> tuple[str, ...]:
         refuse(path, f"is damaged or no array of words ({error!s:.80})", EXPECTED_WORDS)
     if len(words) != shape[0] or not all(type(word) is str for word in words):
         refuse(path, "holds something else than words", EXPECTED_WORDS)
+    word, n_times = next(iter(Counter(words).most_common(1)), ("", 0))
+    if n_times > 1:
+        refuse(path, f"holds {word!r:.40} {n_times} times, each word has one row", EXPECTED_WORDS)
     return tuple(words)
 
 
@@ -142,8 +147,10 @@ def _word_table(path: Path) -> Tensor:
     table = read_content(path, EXPECTED_TABLE)
     if isinstance(table, Mapping) and len(table) == 1:
         table = next(iter(table.values()))
-    if not isinstance(table, Tensor) or table.dim() != 2 or not table.is_floating_point():
+    if not isinstance(table, Tensor) or not is_plain(table) or not table.is_floating_point():
         refuse(path, f"holds a {type(table).__name__}, no table of numbers", EXPECTED_TABLE)
+    if table.dim() != 2 or not torch.isfinite(table.float()).all():
+        refuse(path, f"holds {table.dim()} dimensions or NaN, no table of numbers", EXPECTED_TABLE)
     return table
 
 

@@ -65,6 +65,8 @@ def read_tensors(path: Path, expected: str) -> dict[str, Tensor]:
     for name, value in tensors.items():
         if not isinstance(name, str) or not isinstance(value, Tensor):
             refuse(path, f"{name!r:.60} is a {type(value).__name__}, not a tensor", expected)
+        if not is_plain(value):
+            refuse(path, f"{name} is sparse, nested or without its numbers", expected)
         if value.numel() * value.element_size() > value.untyped_storage().nbytes():
             refuse(path, f"{name} claims {value.numel()} numbers and holds fewer", expected)
     if all(name.startswith("module.") for name in tensors):
@@ -100,13 +102,19 @@ def read_content(path: Path, expected: str) -> Any:
         refuse(path, f"is damaged or holds more than tensors ({_one_line(error)})", expected)
 
 
+def is_plain(tensor: Tensor) -> bool:
+    """Whether a tensor's numbers lie in memory as they are, one for each place."""
+    special = tensor.is_meta or tensor.is_nested or tensor.is_quantized or tensor.is_neg()
+    return tensor.layout is torch.strided and not special
+
+
 def check_shapes(
     path: Path, found: Mapping[str, Tensor], wanted: Mapping[str, tuple[int, ...]], expected: str
 ) -> None:
     """Refuse tensors that are not exactly the wanted ones, floating point and of their shapes.
 
     Raises:
-        InputError: the first that is missing, of another shape or kind, or not expected.
+        InputError: the first that is missing, of another shape or kind, not finite or not expected.
     """
     for name, shape in wanted.items():
         if name not in found:
@@ -115,6 +123,8 @@ def check_shapes(
             refuse(path, f"{name} has the shape {tuple(found[name].shape)}, not {shape}", expected)
         if not (found[name].is_floating_point() or name.endswith("num_batches_tracked")):
             refuse(path, f"{name} holds {found[name].dtype}, not numbers with a point", expected)
+        if not torch.isfinite(found[name].float()).all():
+            refuse(path, f"{name} holds NaN or infinity, so it is damaged", expected)
     for name in found.keys() - wanted.keys():
         refuse(path, f"holds the tensor {name}, which has no place in the model", expected)
 

@@ -48,6 +48,9 @@ def files(tmp_path_factory):
 def test_tokens_are_those_of_openais_network(files, kind):
     weights = load_clip(files[kind])
     words = load_words(files["merges"], weights.n_tokens)
+    marks = (words.vocabulary["<|startoftext|>"], words.vocabulary["<|endoftext|>"])
+    config = weights.model.text_model.config
+    assert (config.bos_token_id, config.eos_token_id) == marks  # transformers warns of others
     pixels = torch.randn(3, 3, IMAGE_PX, IMAGE_PX)
     phrases = ["Cut the egg", "stir", "a b c d e f g h i j k l m n"]
     ids = words.ids(phrases, CONTEXT)

@@ -113,9 +113,10 @@ def test_a_word_table_of_its_own_replaces_the_files(files, tmp_path):
     torch.save(torch.randn(3, 5), tmp_path / "word2vec.pth")
     with pytest.raises(InputError, match=r"fc1\.weight has the shape \(128, 6\), not \(128, 5\)"):
         load_s3d(*files, tmp_path / "word2vec.pth")
-    torch.save("text", tmp_path / "word2vec.pth")
-    with pytest.raises(InputError, match="holds a str, no table of numbers"):
-        load_s3d(*files, tmp_path / "word2vec.pth")
+    for content, what in (("text", "a str"), (table * torch.nan, "2 dimensions or NaN")):
+        torch.save(content, tmp_path / "word2vec.pth")
+        with pytest.raises(InputError, match=rf"word2vec\.pth: holds {what}, no table of numbers"):
+            load_s3d(*files, tmp_path / "word2vec.pth")
 
 
 @pytest.mark.parametrize(
@@ -178,9 +179,11 @@ def test_code_in_a_dictionary_is_refused_and_never_run(tmp_path, how):
 
 def test_other_arrays_and_damaged_ones_are_refused(tmp_path):
     path = tmp_path / "dict.npy"
-    for array in (np.zeros(3), np.array([["a"]]), np.array(["a", 3], dtype=object)):
+    twice = np.array(["cut", "egg", "cut"])
+    for array in (np.zeros(3), np.array([["a"]]), np.array(["a", 3], dtype=object), twice):
         np.save(path, array, allow_pickle=True)
-        with pytest.raises(InputError, match=r"is an array|something else than words"):
+        what = r"is an array|something else than words|holds 'cut' 2 times"
+        with pytest.raises(InputError, match=what):
             read_dictionary(path)
     np.save(path, np.array(WORDS))
     content = path.read_bytes()

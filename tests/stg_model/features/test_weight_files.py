@@ -100,6 +100,23 @@ def test_a_tensor_that_repeats_few_numbers_is_refused_before_it_takes_memory(tmp
         read_tensors(save("zip", tmp_path / "w", huge), EXPECTED)
 
 
+@pytest.mark.parametrize("kind", ["sparse", "rows", "meta", "nested", "negative"])
+def test_a_tensor_that_is_no_plain_one_is_refused(tmp_path, kind):
+    plain = torch.eye(3)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of layouts in beta
+        odd = {
+            "sparse": plain.to_sparse,
+            "rows": plain.to_sparse_csr,
+            "meta": lambda: plain.to("meta"),
+            "nested": lambda: torch.nested.nested_tensor([plain]),
+            "negative": lambda: torch._neg_view(plain),
+        }[kind]()
+        path = save("zip", tmp_path / "w", {"a": plain, "b": odd})
+    with pytest.raises(InputError, match="w: b is sparse, nested or without its numbers; expected"):
+        read_tensors(path, EXPECTED)
+
+
 def test_a_tar_archive_is_not_unpacked(tmp_path):
     save("zip", tmp_path / "GroundingWeights.pth")
     with tarfile.open(tmp_path / "w.pth.tar", "w") as tar:
@@ -255,6 +272,8 @@ def test_tensors_must_be_exactly_the_wanted_ones(tmp_path):
     for change, what in (
         ({"a": torch.ones(3)}, r"a has the shape \(3,\), not \(2,\)"),
         ({"a": torch.ones(2, dtype=torch.int32)}, r"a holds torch\.int32"),
+        ({"a": torch.tensor([1.0, torch.nan])}, "a holds NaN or infinity"),
+        ({"a": torch.tensor([1.0, -torch.inf])}, "a holds NaN or infinity"),
         ({"z": torch.ones(1)}, "holds the tensor z, which has no place"),
     ):
         with pytest.raises(InputError, match=what):
