@@ -101,7 +101,11 @@ AT_MOST: tuple[tuple[tuple[str, ...], float, str], ...] = (
     (("inference.share_blur",), 100, "a frame is some ten patches wide"),
     (("training.batch", "fine_tuning.clips"), 65_536, "its scores grow with the square"),
     (("training.prefetch",), 1000, "each batch made ahead is held in memory"),
-    (("training.steps", "fine_tuning.steps", "selection.max_iterations"), 10**9, "no run ends"),
+    (
+        ("training.steps", "fine_tuning.steps", "selection.max_iterations"),
+        10**9,
+        "no run lasts so long",
+    ),
     (("training.max_words",), 10**6, "no sentence has so many"),
     (("network.local_memory_mb", "training.data_memory_mb"), 10**9, "that is a petabyte"),
     (("training.seed",), 2**63 - 1, "a seed has 64 bits"),
