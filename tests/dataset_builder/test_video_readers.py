@@ -98,6 +98,8 @@ def test_every_time_shows_the_right_frame_from_the_reader_that_is_trusted(
     numbers, reading = numbers_at(video.path, wanted, read_number)
     assert numbers == [video.number_at(t) for t in wanted]
     assert reading.reader == reader, reading.reason
+    survey = survey_video(video.path)
+    assert survey.promised_s == survey.duration_s  # nothing of a whole file is missed
 
 
 def test_pyav_shows_the_same_frames_where_many_are_wanted(any_video: Any, read_number: Any) -> None:
