@@ -124,7 +124,8 @@ def _given(settings: Record, parts: Sequence[Part]) -> Record:
     """Return a record changed by what a user gave."""
     result = _changed(settings, parts)
     if isinstance(result, Settings):
-        refuse_larger_than_whole(result, {name for changes, _ in parts for name in changes})
+        given = {name for changes, _ in parts for name in changes}
+        refuse_larger_than_whole(result.to_json(), given)
     return result
 
 

@@ -7,13 +7,13 @@ there is: then the command says so.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
-from typing import TYPE_CHECKING, Any
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from typing import Any
 
 from stg_model.errors import SettingsError
 
-if TYPE_CHECKING:
-    from stg_model.settings import Settings
+Values = Mapping[str, Mapping[str, Any]]
+"""Settings as plain values: by section, its values by name."""
 
 AT_LEAST_ONE = (
     "network.cell_px",
@@ -119,16 +119,17 @@ NO_MORE_THAN = (
 """A setting, the one that it must not exceed, and why."""
 
 
-def refuse_impossible(settings: Settings) -> None:
+def refuse_impossible(values: Values) -> None:
     """Refuse values that no run could use.
 
     Raises:
         SettingsError: there is one; the setting, its limit and the value are named.
     """
-    _require(settings, (*_ranges(settings), *_relations(settings)))
+    _require(values, _ranges(values))
+    _require(values, _relations(values))  # some divide by what must not be 0
 
 
-def refuse_larger_than_whole(settings: Settings, names: Collection[str]) -> None:
+def refuse_larger_than_whole(values: Values, names: Collection[str]) -> None:
     """Refuse a part above its whole where one of both is among the settings just given.
 
     Nothing breaks by it, the part is silently smaller. So checkpoints that have it can be read.
@@ -137,16 +138,16 @@ def refuse_larger_than_whole(settings: Settings, names: Collection[str]) -> None
         SettingsError: see `refuse_impossible`.
     """
     for part, whole, why in NO_MORE_THAN:
-        most = _value(settings, whole)
-        holds = _value(settings, part) <= most or not {part, whole}.intersection(names)
-        _require(settings, [(part, holds, f"at most {whole}, {most} ({why})")])
+        most = _value(values, whole)
+        holds = _value(values, part) <= most or not {part, whole}.intersection(names)
+        _require(values, [(part, holds, f"at most {whole}, {most} ({why})")])
 
 
 Check = tuple[str, bool, str]
 """A setting, whether it is possible, and what it must be."""
 
 
-def _ranges(settings: Settings) -> Iterator[Check]:
+def _ranges(values: Values) -> Iterator[Check]:
     minima: tuple[tuple[tuple[str, ...], float], ...] = (
         (AT_LEAST_ONE, 1),
         (AT_LEAST_TWO, 2),
@@ -155,42 +156,42 @@ def _ranges(settings: Settings) -> Iterator[Check]:
     )
     for names, least in minima:
         for name in names:
-            yield name, _value(settings, name) >= least, f"{least} or more"
+            yield name, _value(values, name) >= least, f"{least} or more"
     for name in ABOVE_ZERO:
-        yield name, _value(settings, name) > 0, "above 0"
+        yield name, _value(values, name) > 0, "above 0"
     for name in SHARES:
-        value = _value(settings, name)
+        value = _value(values, name)
         yield name, value is None or 0 <= value <= 1, "within 0..1"
     for name in SIDES:
-        value = _value(settings, name)
+        value = _value(values, name)
         within = value is None or SMALLEST_SIDE <= value <= 1
         yield name, within, f"within {SMALLEST_SIDE}..1"
     for names, most, why in AT_MOST:
         for name in names:
-            yield name, _value(settings, name) <= most, f"{most:,} or less ({why})"
+            yield name, _value(values, name) <= most, f"{most:,} or less ({why})"
 
 
-def _relations(settings: Settings) -> Iterator[Check]:
-    network = settings.network
+def _relations(values: Values) -> Iterator[Check]:
+    network = values["network"]
     for name, divisor in (
-        ("features.frame_px", network.cell_px),
-        ("network.cell_px", network.patch_px),
+        ("features.frame_px", network["cell_px"]),
+        ("network.cell_px", network["patch_px"]),
         ("network.patch_px", 2),  # the backbone averages 2 x 2 pixels first
         ("features.clip_frames", 8),
     ):
-        value = _value(settings, name)
+        value = _value(values, name)
         yield name, value > 0 and value % divisor == 0, f"a multiple of {divisor}"
-    prompt = settings.features.prompt
-    yield "features.prompt", prompt.count("{}") == 1, "a text that holds {} once"
-    yield "inference.smoothing_s", settings.inference.smoothing_s % 2 == 1, "odd"
+    n_places = _value(values, "features.prompt").count("{}")
+    yield "features.prompt", n_places == 1, "a text that holds {} once"
+    yield "inference.smoothing_s", _value(values, "inference.smoothing_s") % 2 == 1, "odd"
 
 
-def _require(settings: Settings, checks: Iterable[Check]) -> None:
+def _require(values: Values, checks: Iterable[Check]) -> None:
     for name, holds, must in checks:
         if not holds:
-            raise SettingsError(f"{name} must be {must}, got {_value(settings, name)!r}")
+            raise SettingsError(f"{name} must be {must}, got {_value(values, name)!r}")
 
 
-def _value(settings: Settings, name: str) -> Any:
+def _value(values: Values, name: str) -> Any:
     section, _, key = name.partition(".")
-    return getattr(getattr(settings, section), key)
+    return values[section][key]

@@ -289,7 +289,7 @@ class Settings:
 
     def __post_init__(self) -> None:
         """Refuse values that no run could use."""
-        refuse_impossible(self)
+        refuse_impossible(self.to_json())
 
     def to_json(self) -> dict[str, Any]:
         """Return the sections as plain JSON values."""

@@ -62,6 +62,7 @@ def test_an_unknown_key_in_a_file_names_the_file(tmp_path):
         ("training.steps=true", "must be int, got True"),
         ("training.learning_rate=nan", "must be float, got nan"),
         ("training.steps=0", "must be 1 or more, got 0"),
+        ("network.cell_px=0", "must be 1 or more, got 0"),
         ("training.batch=1", "must be 2 or more, got 1"),
         ("training.local_batch=1", "must be 2 or more, got 1"),
         ("training.weight_decay=-1", "must be 0 or more, got -1.0"),
