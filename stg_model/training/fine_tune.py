@@ -33,7 +33,7 @@ from stg_model.training.clicks import (
 )
 from stg_model.training.dataset import NarratedClips
 from stg_model.training.inputs import Inputs, Memory
-from stg_model.training.learn import Sources, narrated_videos, prepare_folder
+from stg_model.training.learn import Sources, clear_run, narrated_videos, prepare_folder
 from stg_model.training.processes import ALONE, Processes
 from stg_model.training.train import Narration, parameter_groups, repeatable, run_name, teach
 from stg_model.training.unread import warn_of_unread
@@ -111,6 +111,8 @@ def fine_tune(
     tuned = TunedModel(model, settings.inference.background_threshold or 0.0)
     threshold = {"params": [tuned.tau], "lr": tuning.threshold_rate, "weight_decay": 0.0}
     run = run_name(schedule, narrated, checkpoint.digest, release.digest, split)
+    if force:
+        clear_run(folder, processes)
     with repeatable(training.seed):
         teach(
             folder,

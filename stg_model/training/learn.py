@@ -123,6 +123,8 @@ def learn(
     narrated = narrated_videos(folder, sources, encoder, settings, processes)
     with processes.in_turn():  # a frozen backbone's tokens of the sentences are stored
         encoder = encoder.listen((s.text for video in narrated for s in video.sentences), features)
+    if force:
+        clear_run(folder, processes)
     model = train(folder, narrated, encoder, settings, processes)
     trained_on = {
         **sources.describe(narrated),
@@ -134,7 +136,7 @@ def learn(
 
 
 def prepare_folder(folder: Path, *, force: bool) -> None:
-    """Make a run's folder, empty of an earlier run where `force` says so.
+    """Make a run's folder; an earlier run in it stays until `clear_run`.
 
     Raises:
         OutputError: it is a file, or holds a finished run and `force` is not set.
@@ -143,12 +145,19 @@ def prepare_folder(folder: Path, *, force: bool) -> None:
         raise OutputError(f"{folder}: is a file; name a folder, which will hold the checkpoint")
     if (folder / CONFIG_NAME).exists() and not force:
         raise OutputError(f"{folder}: holds a checkpoint; choose another folder or pass --force")
-    if force:
-        names = (CONFIG_NAME, WEIGHTS_NAME, METRICS_NAME, RESUME_NAME, CURVES_NAME, CARD_NAME)
-        for name in (*names, REFUSED_NAME):
+    folder.mkdir(parents=True, exist_ok=True)
+
+
+def clear_run(folder: Path, processes: Processes = ALONE) -> None:
+    """Remove an earlier run; called once all that the new one reads was found to be right.
+
+    The leading process removes it, and the others wait.
+    """
+    if processes.leads:
+        for name in (CONFIG_NAME, WEIGHTS_NAME, METRICS_NAME, RESUME_NAME, CURVES_NAME, CARD_NAME):
             (folder / name).unlink(missing_ok=True)
         shutil.rmtree(folder / TENSORBOARD_NAME, ignore_errors=True)
-    folder.mkdir(parents=True, exist_ok=True)
+    processes.wait()
 
 
 def narrated_videos(
@@ -171,10 +180,10 @@ def narrated_videos(
     if sources.only:
         paired = listed(paired, sources.only)
     paired = {v: pair for v, pair in paired.items() if v not in sources.without}
-    if processes.leads:
-        report_problems(found, folder / REFUSED_NAME)
     files = {video_id: path for video_id, (path, _) in paired.items()}
     refuse_learned(sources.apart, files)
+    if processes.leads:
+        report_problems(found, folder / REFUSED_NAME)
     memory = Memory(sources.features, encoder, settings.training.data_memory_mb)
     with processes.in_turn():
         extracted = extract_features(files, sources.features, encoder)
@@ -238,6 +247,7 @@ def report_problems(found: Transcripts, path: Path) -> None:
     for note in found.notes:
         logger.info("%s", note)
     if not found.problems:
+        path.unlink(missing_ok=True)  # an earlier run's
         return
     for problem in found.problems[:N_REFUSED_SHOWN]:
         logger.warning("%s", problem)

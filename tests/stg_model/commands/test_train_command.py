@@ -1,6 +1,7 @@
 """The commands train and extract-features on four small video files."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -8,6 +9,13 @@ import pytest
 from dataset_builder.predictions import read_predictions
 from stg_model.training.checkpoint import load_checkpoint
 from tests.stg_model.commands.planted_set import SMALL, run, train_command, write_video
+
+
+def elsewhere(folder):
+    """Write a transcript of a video that is not there."""
+    path = folder / "elsewhere.json"
+    path.write_text('{"elsewhere": {"start": [0], "end": [1], "text": ["stir"]}}')
+    return path
 
 
 def test_train_writes_a_checkpoint_with_thresholds_and_figures(trained):
@@ -75,6 +83,17 @@ def test_train_refuses_to_overwrite_a_checkpoint(trained, world):
     assert (out / "config.json").read_bytes() == before
 
 
+def test_a_run_stays_until_all_that_the_new_one_reads_is_found_right(trained, world, tmp_path):
+    out = tmp_path / "out"
+    shutil.copytree(trained[0], out)
+    before = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
+    command = (*train_command(world, out), *SMALL, "--force")
+    learned = run(*command, "--validation", world)
+    other = run(*command, "--transcripts", elsewhere(tmp_path))
+    assert (learned.exit_code, other.exit_code) == (1, 1)
+    assert {path: path.read_bytes() for path in out.rglob("*") if path.is_file()} == before
+
+
 def test_training_twice_gives_the_same_checkpoint(trained, world, tmp_path):
     command = (
         *train_command(world, tmp_path / "out"),
@@ -114,8 +133,7 @@ def test_a_threshold_set_by_hand_is_said_to_be(world, tmp_path, caplog):
 
 
 def test_transcripts_of_other_videos_are_one_clear_error(world, tmp_path):
-    other = tmp_path / "other.json"
-    other.write_text('{"elsewhere": {"start": [0], "end": [1], "text": ["stir"]}}')
+    other = elsewhere(tmp_path)
     result = run(*("train", tmp_path / "out", "--videos", world / "videos", "--transcripts", other))
     assert result.exit_code == 1
     assert "share no video_id ('elsewhere', ... and 'v0', ...)" in result.stderr

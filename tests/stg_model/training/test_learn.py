@@ -14,6 +14,7 @@ from stg_model.training.checkpoint import CONFIG_NAME
 from stg_model.training.learn import (
     REFUSED_NAME,
     Sources,
+    clear_run,
     learn,
     narrated_videos,
     pairs_of,
@@ -50,8 +51,10 @@ def test_every_refused_row_is_written_and_the_first_are_logged(tmp_path, caplog)
     assert "t.csv:21: bad" in caplog.text
     assert "t.csv:22: bad" not in caplog.text
     assert "58 rows of the narration were refused" in caplog.text
-    report_problems(Transcripts({"v": SPOKEN}), tmp_path / "none")
-    assert not (tmp_path / "none").exists()
+    for _ in range(2):
+        report_problems(Transcripts({"v": SPOKEN}), tmp_path / "refused")
+        assert not (tmp_path / "refused").exists()
+        (tmp_path / "refused").write_text("an earlier run's\n")
 
 
 def test_a_file_in_place_of_the_folder_is_refused_with_what_to_do(tmp_path):
@@ -62,13 +65,15 @@ def test_a_file_in_place_of_the_folder_is_refused_with_what_to_do(tmp_path):
 
 
 def test_a_finished_folder_is_refused_or_cleared(tmp_path):
-    names = (CONFIG_NAME, "metrics.jsonl", "resume.pt", "README.md", REFUSED_NAME, "curves.png")
+    names = (CONFIG_NAME, "metrics.jsonl", "resume.pt", "README.md", "curves.png")
     for name in (*names, "mine.txt"):
         (tmp_path / name).touch()
     (tmp_path / "tensorboard").mkdir()
     with pytest.raises(OutputError, match="holds a checkpoint"):
         prepare_folder(tmp_path, force=False)
     prepare_folder(tmp_path, force=True)
+    assert all((tmp_path / name).exists() for name in names)
+    clear_run(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
 
 
