@@ -7,8 +7,8 @@ from dataclasses import replace
 
 from stg_model.config import load
 from stg_model.errors import SettingsError
-from stg_model.settings import CALIBRATED
 from stg_model.training.checkpoint import Checkpoint
+from stg_model.training.learn import newly_set
 
 SECTION = "inference."
 
@@ -30,12 +30,7 @@ def reread(checkpoint: Checkpoint, changes: Sequence[str]) -> Checkpoint:
                 "train again for the rest"
             )
     settings = load(checkpoint.settings, None, changes)
-    old, new = checkpoint.settings.inference, settings.inference
-    sources = {
-        name: "set"
-        for name in CALIBRATED
-        if getattr(old, name) != getattr(new, name) and getattr(new, name) is not None
-    }
+    sources = newly_set(checkpoint.settings.inference, settings.inference)
     trained_on = {
         **checkpoint.trained_on,
         "thresholds": {**checkpoint.trained_on.get("thresholds", {}), **sources},

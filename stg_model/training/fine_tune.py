@@ -33,7 +33,7 @@ from stg_model.training.clicks import (
 )
 from stg_model.training.dataset import NarratedClips
 from stg_model.training.inputs import Inputs, Memory
-from stg_model.training.learn import Sources, clear_run, narrated_videos, prepare_folder
+from stg_model.training.learn import Sources, clear_run, narrated_videos, newly_set, prepare_folder
 from stg_model.training.processes import ALONE, Processes
 from stg_model.training.train import Narration, parameter_groups, repeatable, run_name, teach
 from stg_model.training.unread import warn_of_unread
@@ -166,7 +166,8 @@ def _tuned(
         for name, value in checkpoint.trained_on.items()
         if name not in ("validation", "validation_videos_sha256")
     }
-    thresholds = dict(trained_on.get("thresholds", {}))
+    sources = newly_set(checkpoint.settings.inference, settings.inference)
+    thresholds = {**trained_on.get("thresholds", {}), **sources}
     if tau is not None and thresholds.get("background_threshold") != "set":
         settings = replace(
             settings, inference=replace(settings.inference, background_threshold=tau)

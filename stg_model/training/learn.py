@@ -268,6 +268,15 @@ def threshold_sources(settings: InferenceSettings) -> dict[str, str]:
     return {name: "default" if getattr(settings, name) is None else "set" for name in CALIBRATED}
 
 
+def newly_set(before: InferenceSettings, after: InferenceSettings) -> dict[str, str]:
+    """Return as `set` what of the same values a command gave to a checkpoint that has others."""
+    return {
+        name: "set"
+        for name in CALIBRATED
+        if getattr(after, name) not in (None, getattr(before, name))
+    }
+
+
 def finish(folder: Path, checkpoint: Checkpoint, n_steps: int) -> Checkpoint:
     """Save the checkpoint and its model card; its validation figures go to the metrics."""
     figures = checkpoint.trained_on.get("validation")

@@ -12,6 +12,7 @@ from stg_model.features.released import load_released
 from stg_model.features.s3d import S3dEncoder
 from stg_model.settings import Settings
 from stg_model.training.checkpoint import Checkpoint, build_model
+from stg_model.training.learn import threshold_sources
 
 
 def imported(file: Path, settings: Settings, paths: BackbonePaths = NO_PATHS) -> Checkpoint:
@@ -45,5 +46,6 @@ def imported(file: Path, settings: Settings, paths: BackbonePaths = NO_PATHS) ->
         "transcripts_sha256": "",
         "published": f"unknown: published weights {digest[:12]}",
         "published_sha256": digest,
+        "thresholds": threshold_sources(settings.inference),
     }
     return Checkpoint(model.eval(), settings, encoder, trained_on)

@@ -191,9 +191,9 @@ def test_published_weights_become_a_checkpoint_of_ours(home, clip, tmp_path):
     options = ("--video", video, "--actions", "cut egg,stir soup", "--output", found)
     grounded = run("ground", tmp_path / "out", *options, *clip)
     assert grounded.exit_code == 0, grounded.output
-    assert "published weights" in json.loads(found.read_text().splitlines()[0])["system"].get(
-        "training_data"
-    )
+    system = json.loads(found.read_text().splitlines()[0])["system"]
+    assert "published weights" in system["training_data"]
+    assert "background threshold: default" in system["supervision"]
 
 
 def test_weights_without_global_projections_take_the_backbones_own(home, clip, tmp_path):

@@ -202,6 +202,19 @@ def test_a_tuned_checkpoint_names_its_release_and_its_learned_threshold(world):
     assert opened.trained_on["thresholds"]["background_threshold"] == "default"
 
 
+def test_what_is_set_by_hand_is_neither_learned_nor_found_anew(world):
+    inference = replace(world.settings.inference, background_threshold=0.25, box_width=0.4)
+    world.settings = replace(world.settings, inference=inference)
+    opened = tuning.open_thresholds(tuned(world, steps=2))
+    assert opened.settings.inference.background_threshold == 0.25
+    assert opened.settings.inference.box_width == 0.4
+    sources = opened.trained_on["thresholds"]
+    assert {name for name, source in sources.items() if source == "set"} == {
+        "background_threshold",
+        "box_width",
+    }
+
+
 def test_scored_videos_are_neither_read_nor_heard(world):
     tuned(world, steps=1)
     assert not {"r4", "r5"} & set(world.read)
