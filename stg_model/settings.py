@@ -40,8 +40,8 @@ FROZEN: Mapping[str, Any] = {
 }
 """Defaults on a frozen backbone, where they differ: the layers, sizes and rates of the released
 training code, the paper's boxes, and a Sinkhorn sharp enough for cosines that were not trained
-here. A local batch of
-16 is a second on one core; on a GPU take the whole batch, as the paper does."""
+here. The local batch is ours: 16 is a second on one core; on a GPU take the whole batch, as the
+paper does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +101,7 @@ class NetworkSettings:
     """What a region attends to: all regions of the clip (released code) or of its own frame."""
     second_cross_residual: bool = False
     """Add its input to a cross attention that does not begin the stack (released training code);
-    off where scores are normalised."""
+    off by default on the tiny backbone, whose scores are normalised."""
     normalise_scores: bool = True
     """Cosine between the pooled vectors instead of their dot product (paper and released code)."""
     global_frames: Literal["selected", "all"] = "selected"

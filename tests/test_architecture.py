@@ -1,4 +1,4 @@
-"""Who may import whom (ARCHITECTURE: roads), read from the imports themselves.
+"""Who may import whom (CONTRIBUTING: roads), read from the imports themselves.
 
 The last tests plant a breach for every rule, so that none of them can rot into one that never
 fails.

@@ -1,4 +1,4 @@
-"""Where in the frame, by area: does the region that is said overlap the true box (MODEL.md 6.4)?
+"""Where in the frame, by area: does the region that is said overlap the true box?
 
 Given the action, over every frame that has a box, as in the pointing game. `frame_iou_share` is the
 share of the frames whose region overlaps the box by more than the threshold; the paper's released

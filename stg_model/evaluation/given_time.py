@@ -1,4 +1,4 @@
-"""Given a video, an action and its time, where is it: gt_vIoU (MODEL.md 6.6, R27)?
+"""Given a video, an action and its time, where is it: gt_vIoU (R27)?
 
 The questions of `queries`, with the true seconds told. The box of a second is that of the tube
 record that answers the question, else the box of the region (`regions`) that the point record of

@@ -1,4 +1,4 @@
-"""IoU+Pointing: the right action at the right second, with its point in the box (MODEL.md 6.1).
+"""IoU+Pointing: the right action at the right second, with its point in the box.
 
 For a video and an action, G holds the seconds whose clip has that action and whose frame has a box,
 D the seconds at which the system says it, X the seconds of both at which its point lies in the box;

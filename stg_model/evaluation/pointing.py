@@ -1,4 +1,4 @@
-"""The pointing game: does the point lie in the box (MODEL.md 6.3, R18)?
+"""The pointing game: does the point lie in the box (R18)?
 
 Given the action, over every frame that has a box; frames without one are not scored.
 """

@@ -1,4 +1,4 @@
-"""Among which actions a system chooses: those of each video, or all of the release (MODEL.md 5).
+"""Among which actions a system chooses: those of each video, or all of the release.
 
 The paper gives a system the list of the video's own steps. That is the easier task: a system that
 knows it cannot name an action that the video does not hold. A system that chose among all actions

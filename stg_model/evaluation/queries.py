@@ -1,4 +1,4 @@
-"""Given a video and an action, when and where is it (MODEL.md 6.6, R27)?
+"""Given a video and an action, when and where is it (R27)?
 
 The setting of VidSTG and HC-STVG: every scored clip asks for its action in its video. The answer is
 the tube that names the clip, else the best-scored tube of that action in that video that names no

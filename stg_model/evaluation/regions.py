@@ -1,4 +1,4 @@
-"""What a system says of the place in a frame, and how far a true box overlaps it (MODEL.md 5, 6.4).
+"""What a system says of the place in a frame, and how far a true box overlaps it.
 
 With `region = box` it is the box of the record. With `region = mask` it is the mask of the record's
 heatmap: the places whose heat, scaled to 0..1 within the frame, is at least `mask_threshold`; a

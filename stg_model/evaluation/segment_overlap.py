@@ -1,4 +1,4 @@
-"""How far the aligned seconds of a video's clips are their true ones: IoU and IoD (MODEL.md 6.5).
+"""How far the aligned seconds of a video's clips are their true ones: IoU and IoD.
 
 G are the true and D the aligned seconds: IoU = |G n D| / |G u D|, IoD = |G n D| / |D|, 0 where D is
 empty. What G and D are is named by `alignment_match`:

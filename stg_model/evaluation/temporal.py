@@ -1,4 +1,4 @@
-"""Temporal IoU and IoD by ordered alignment (MODEL.md 6.5): given the order, find the times.
+"""Temporal IoU and IoD by ordered alignment: given the order, find the times.
 
 The order of a video's clips is given, with background before, between and after them; the system's
 scores of each second decide where each clip lies. The best alignment maximises the sum over seconds

@@ -1,4 +1,4 @@
-"""Video mAP: are the right actions found at the right places and times (MODEL.md 6.2)?
+"""Video mAP: are the right actions found at the right places and times?
 
 Tubes of one action are ranked over all videos and matched to the true tubes of that action in their
 video (`matching`); the average precision of each action that has a true tube is taken

@@ -9,8 +9,9 @@ To the two losses of narrated clips come
                     frame with an action of its video, tau the threshold below which a second is
                     background
 
-The second teaches tau alone: b is what narration and clicks made of it. Where nobody ever said "not
-visible" (or everybody always) there is nothing to tell apart, and tau stays.
+The second teaches tau alone: b is what narration and clicks made of it. Where in no frame at
+least half of the answers are "not visible", or in every frame, there is nothing to tell apart, and
+tau stays.
 
 Legend: U seconds of a window, F answered frames in it, N regions of a frame, J texts: the clip's
 action, then the video's.

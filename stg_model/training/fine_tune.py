@@ -1,6 +1,6 @@
 """Go on from a checkpoint with a release's clicks beside the narration (losses: `click_lessons`).
 
-Videos of the release that are scored or belong to another split are neither read nor heard.
+From videos of the release that are scored or belong to another split nothing is learned.
 """
 
 from __future__ import annotations
