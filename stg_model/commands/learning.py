@@ -156,7 +156,8 @@ def fine_tune(
 ) -> None:
     """Go on from CHECKPOINT with a release's clicks beside the narration; write to the folder OUT.
 
-    --videos are the release's. From those that it scores, or puts into another split, nothing is learned.
+    --videos are the release's. Nothing is learned from those that it scores, or puts into another
+    split.
     """
     from dataset_builder.release import read_release
     from stg_model.config import load

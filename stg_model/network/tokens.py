@@ -17,7 +17,8 @@ class FrameTokens:
     """What a backbone says of some frames.
 
     `patches_FNPC` are the finest places that it tells apart (one a region where it has no finer
-    ones; with S3D the region's cells in time), `cells_FNC` the regions, `frames_FC` one vector for each frame.
+    ones; with S3D the region's cells in time), `cells_FNC` the regions, `frames_FC` one vector for
+    each frame.
     """
 
     patches_FNPC: Tensor
