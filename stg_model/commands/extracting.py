@@ -49,15 +49,16 @@ def extract_features(
 ) -> None:
     """Save what the model reads of each video in the folder VIDEOS, one file each in OUT.
 
-    Run again it goes on. A video that cannot be read is reported, and the rest goes on; the exit
-    code is then 1. The workers of a cluster must see all files under the same names.
+    Run again it goes on. What another frozen backbone read is not written over. A video that cannot
+    be read is reported, and the rest goes on; the exit code is then 1. The workers of a cluster
+    must see all files under the same names.
     """
     from dataset_builder.cluster import Workers, map_items
     from dataset_builder.console import echo
     from dataset_builder.frames import find_videos
     from stg_model.config import load_settings
     from stg_model.features.estimate import estimated
-    from stg_model.features.store import is_of, stored_file
+    from stg_model.features.store import is_of, refuse_other_work, stored_file
 
     workers = Workers(processes, scheduler)
     settings = load_settings(config, changes)
@@ -66,6 +67,8 @@ def extract_features(
     todo = sorted(find_videos(videos).items())[shard]
     encoder = _encoder(settings, paths, processes)
     to_make = {name: path for name, path in todo if not is_of(stored_file(out, name), encoder)}
+    for name in to_make:
+        refuse_other_work(stored_file(out, name), encoder)
     estimate = estimated(to_make, encoder) if to_make else None
     if estimate:
         echo(estimate.text(processes), err=True)

@@ -3,7 +3,8 @@
 A file holds `values`, one entry for each whole second, as the encoder reads them (frozen backbones:
 tokens in 16 bits). Its header holds the encoder's digest (settings and weights) and the source's
 SHA-256, so that a file is made again exactly when one of them changed (R17); and, for people, the
-backbone, its weights' digest and the times.
+backbone, its weights' digest and the times. What a frozen backbone read took hours, so another
+encoder does not write over it.
 
 A frame may lie a moment after the video's end (`OUTSIDE_TOLERANCE_S`), so seconds that begin there
 are read too. They serve points of such frames alone.
@@ -82,7 +83,7 @@ def extract_features(
     one bad file does not end a long run.
 
     Raises:
-        InputError: not one of the videos could be read.
+        InputError: not one of the videos could be read, or see `refuse_other_work`.
     """
     n_read = 0
     for video_id, path in videos.items():
@@ -104,6 +105,7 @@ def stored_or_read(
 
     Raises:
         VideoError: they must be read, and the video cannot be opened or decoded, or is cut off.
+        InputError: see `refuse_other_work`.
     """
     source_sha256 = tables.sha256_file(path)
     if store is None:
@@ -111,6 +113,7 @@ def stored_or_read(
     file = stored_file(store, video_id)
     features = load_features(file, encoder, source_sha256)
     if features is None:
+        refuse_other_work(file, encoder)
         features = read_features(path, video_id, encoder, source_sha256)
         save_features(file, features, encoder)
     return features
@@ -138,16 +141,26 @@ def save_features(file: Path, features: VideoFeatures, encoder: Encoder) -> None
         safetensors.numpy.save_file({"values": features.values}, temporary, metadata=header)
 
 
+def refuse_other_work(file: Path, encoder: Encoder) -> None:
+    """Refuse to write over what another frozen backbone, or the same with other settings, read.
+
+    Raises:
+        InputError: the file holds that.
+    """
+    header = _header(file)
+    if header.get("backbone", "tiny") != "tiny" and header.get("encoder_digest") != encoder.digest:
+        raise InputError(
+            f"{file}: holds what {header['backbone']} read with other weights or settings; give "
+            "another folder for features, or remove this one"
+        )
+
+
 def is_of(file: Path, encoder: Encoder) -> bool:
     """Say by its header whether a stored file is of this encoder; of which source is not looked at.
 
     That would take reading the source.
     """
-    try:
-        with safetensors.safe_open(file, framework="numpy") as stored:
-            return _wanted(encoder).items() <= (stored.metadata() or {}).items()
-    except (OSError, safetensors.SafetensorError):
-        return False
+    return _wanted(encoder).items() <= _header(file).items()
 
 
 def load_features(file: Path, encoder: Encoder, source_sha256: str) -> VideoFeatures | None:
@@ -165,6 +178,15 @@ def load_features(file: Path, encoder: Encoder, source_sha256: str) -> VideoFeat
     except (OSError, safetensors.SafetensorError) as error:
         logger.warning("%s: cannot be read (%s); making it again", file, error)
     return None
+
+
+def _header(file: Path) -> dict[str, str]:
+    """Return a stored file's header; an empty one where there is no such file."""
+    try:
+        with safetensors.safe_open(file, framework="numpy") as stored:
+            return stored.metadata() or {}
+    except (OSError, safetensors.SafetensorError):
+        return {}
 
 
 def _wanted(encoder: Encoder) -> dict[str, str]:

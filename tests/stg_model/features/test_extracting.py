@@ -11,12 +11,14 @@ import safetensors
 import torch
 from click.testing import CliRunner
 
+from dataset_builder.errors import InputError
 from stg_model.cli import main
 from stg_model.commands.extracting import _extract
 from stg_model.config import load_settings
 from stg_model.features.encoders import encoder_for
 from stg_model.features.estimate import Estimate, estimated
 from stg_model.features.paths import NO_PATHS, BackbonePaths
+from stg_model.features.store import extract_features
 from stg_model.settings import Settings
 from stg_model.training.checkpoint import load_checkpoint
 from tests.stg_model.features.test_released import Published, old_names
@@ -88,10 +90,21 @@ def test_clip_tokens_are_extracted_with_an_estimate_first_and_not_again(home, cl
     assert {file.name: file.stat().st_mtime_ns for file in tmp_path.iterdir()} == before
     run("extract-features", home / "videos", tmp_path, *CLIP, *clip, "--set", "features.prompt={}!")
     assert {file.name: file.stat().st_mtime_ns for file in tmp_path.iterdir()} == before
-    legacy = ("--set", "features.legacy_pixels=true")
-    other = run("extract-features", home / "videos", tmp_path, *CLIP, *clip, *legacy)
-    assert "3 videos, 9 s: about " in other.stderr
-    assert all(file.stat().st_mtime_ns != before[file.name] for file in tmp_path.iterdir())
+
+
+def test_what_a_frozen_backbone_read_is_not_written_over(home, clip, tmp_path):
+    command = ("extract-features", home / "videos", tmp_path)
+    assert run(*command, *CLIP, *clip).exit_code == 0
+    before = {file.name: file.read_bytes() for file in tmp_path.iterdir()}
+    for other in ((*CLIP, *clip, "--set", "features.legacy_pixels=true"), ()):
+        refused = run(*command, *other)
+        assert refused.exit_code == 1
+        assert "v0.safetensors: holds what clip read with other weights or sett" in refused.stderr
+        assert refused.stderr.count("\n") == 1
+    encoder = encoder_for(load_settings(None, []))
+    with pytest.raises(InputError, match="give another folder for features"):
+        next(extract_features({"v0": home / "videos" / "v0.mp4"}, tmp_path, encoder))
+    assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == before
 
 
 def test_shards_take_every_nth_video(home, clip, tmp_path):
