@@ -2,9 +2,10 @@
 
     OUT/worlds/w<seed>/            a rendered world, and the features read of it
     OUT/runs/w<seed>-baselines.json
-    OUT/runs/w<seed>-m<seed>-<variant>.json
+    OUT/runs/w<seed>-m<seed>-<variant>-<digest>.json
 
-A run's file holds the digest of everything that decided it, and is made again when that changes.
+A run's file holds the digest of everything that decided it, of which its name has eight digits: a
+shorter study, or one of other settings, writes beside it.
 """
 
 from __future__ import annotations
@@ -128,7 +129,7 @@ def estimate(out: Path, runs: Sequence[Run]) -> float | None:
     done: dict[str, list[Finished]] = {}
     for path in sorted((out / "runs").glob("w*-m*.json")):
         if found := load_finished(path):
-            done.setdefault(path.stem.split("-", 2)[2], []).append(found)
+            done.setdefault(_slug_of(path), []).append(found)
     everything = [found for mine in done.values() for found in mine]
     if not everything:
         return None
@@ -174,7 +175,12 @@ def _cost(known: Sequence[Finished], run: Run) -> float:
 
 
 def _path(out: Path, run: Run) -> Path:
-    return out / "runs" / f"w{run.world.seed}-m{run.seed}-{_slug(run.variant)}.json"
+    name = f"w{run.world.seed}-m{run.seed}-{_slug(run.variant)}-{run.digest[:8]}.json"
+    return out / "runs" / name
+
+
+def _slug_of(path: Path) -> str:
+    return path.stem.split("-", 2)[2].rpartition("-")[0]
 
 
 def _slug(variant: Variant) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from dataset_builder import tables
 from stg_model.study.conduct import Results
@@ -34,7 +35,9 @@ def plot_study(study: Study, results: Results, path: Path) -> bool:
     ]
     if not rows:
         return False
-    size = (1.8 + PANEL_IN * len(COMPARED), 1.1 + ROW_IN * len(rows))
+    shown = list(dict.fromkeys(table for table, _ in rows))
+    colours = {table: f"C{number}" for number, table in enumerate(shown)}
+    size = (1.8 + PANEL_IN * len(COMPARED), 1.5 + ROW_IN * len(rows))
     figure = Figure(figsize=size, layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.subplots(1, len(COMPARED), sharey=True, squeeze=False)[0]
@@ -43,13 +46,16 @@ def plot_study(study: Study, results: Results, path: Path) -> bool:
         for height, (table, variant) in enumerate(rows):
             found = difference_of(results, variant, column)
             if found:
-                _draw(axis, found, height, f"C{list(TABLES).index(table)}")
+                _draw(axis, found, height, colours[table])
         axis.set_title(f"Δ {column.heading}", fontsize=10)
         axis.tick_params(labelsize=8)
         axis.locator_params(axis="x", nbins=4)
         axis.grid(axis="x", linewidth=0.4)
     axes[0].set_yticks(range(len(rows)), [variant.name for _, variant in rows], fontsize=8)
     axes[0].set_ylim(len(rows) - 0.4, -0.6)
+    lines = [Line2D([], [], color=colours[table], marker="o") for table in shown]
+    titles = [TABLES[table].title for table in shown]
+    figure.legend(lines, titles, loc="outside upper left", ncols=len(shown), fontsize=9)
     figure.supxlabel("difference to the model as configured, with 95 % interval", fontsize=9)
     with tables.replaced_file(path) as temporary:
         figure.savefig(temporary, format="png", dpi=130)

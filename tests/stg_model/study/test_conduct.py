@@ -38,11 +38,13 @@ def done(tiny_study_world, tmp_path_factory):
 
 def test_every_variant_is_run_once_for_each_world_and_seed(done):
     _, out, results = done
-    names = sorted(path.stem for path in (out / "runs").iterdir())
+    names = sorted(path.stem for path in (out / "runs").glob("*-baselines.json"))
+    assert names == ["w7-baselines"]
+    names = sorted(path.stem[:-9] for path in (out / "runs").glob("*-m*.json"))
     # "both" is what the model does anyway: its row shows the reference's runs.
     variants = ["as-configured", "global-alone", "local-alone-none-selected"]
     variants += ["narration-of-other-videos", "untrained"]
-    assert names == sorted(["w7-baselines", *(f"w7-m{s}-{v}" for s in (0, 1) for v in variants)])
+    assert names == sorted(f"w7-m{s}-{v}" for s in (0, 1) for v in variants)
     both = TABLES["losses"].variants[0]
     assert results.runs[both] == results.runs[REFERENCE]
     assert set(results.runs[REFERENCE]) == {(7, 0), (7, 1)}
@@ -79,7 +81,7 @@ def test_seeds_and_variants_change_the_figures(done):
 
 def test_a_study_goes_on_where_it_stopped(done, monkeypatch):
     study, out, results = done
-    removed = out / "runs/w7-m1-global-alone.json"
+    (removed,) = (out / "runs").glob("w7-m1-global-alone-*.json")
     before = removed.read_text()
     removed.unlink()
     done_again = []
@@ -96,11 +98,13 @@ def test_a_study_goes_on_where_it_stopped(done, monkeypatch):
 def test_other_settings_or_a_torn_file_mean_another_run(done):
     study, out, _ = done
     assert conduct.missing(study, out) == []
+    names = {path.name for path in (out / "runs").iterdir()}
     other = replace(study, model=load_settings(None, [*STEPS, "loss.temperature=0.2"]))
     assert len(conduct.missing(other, out)) == 10
     elsewhere = replace(study, world=replace(study.world, noise_share=0.25))
     assert len(conduct.missing(elsewhere, out)) == 10
-    torn = out / "runs/w7-m0-untrained.json"
+    assert not {path.name for path, _ in conduct.missing(other, out)} & names
+    (torn,) = (out / "runs").glob("w7-m0-untrained-*.json")
     whole = torn.read_text()
     torn.write_text(whole[:50])
     assert [path.name for path, _ in conduct.missing(study, out)] == [torn.name]
@@ -115,7 +119,7 @@ def test_the_estimate_counts_steps_and_what_each_variant_took(tmp_path, done):
     assert len(todo) == 5
     assert conduct.estimate(tmp_path, todo) is None
     runs.save_finished(
-        tmp_path / "runs/w7-m0-as-configured.json",
+        tmp_path / "runs/w7-m0-as-configured-12345678.json",
         runs.Finished("d", 7, 0, steps=10, training_s=20.0, other_s=3.0, figures={}, coverage={}),
     )
     # Four runs of one step at 2 s, one of none; each with 3 s of the rest.
