@@ -269,7 +269,7 @@ def threshold_sources(settings: InferenceSettings) -> dict[str, str]:
 
 
 def newly_set(before: InferenceSettings, after: InferenceSettings) -> dict[str, str]:
-    """Return as `set` what of the same values a command gave to a checkpoint that has others."""
+    """Return as `set` those of the same values that a command changed in a checkpoint."""
     return {
         name: "set"
         for name in CALIBRATED
